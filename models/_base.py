@@ -1,0 +1,74 @@
+"""What the training loop, the evaluation and the export need from any architecture."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+Kind = Literal["reconstruct", "interpolate", "classify", "regress"]
+
+
+class VideoModel(nn.Module, ABC):
+    """A network over clips. Layouts are written into the names: B clips, T frames, H rows, W columns, C channels.
+
+    The `kind` fixes what a batch holds and which baselines, metrics and report page apply:
+
+    ============ ======================================================== =====================
+    kind         batch                                                    `predict` returns
+    ============ ======================================================== =====================
+    reconstruct  ``clip`` uint8 (B, T, H, W, C)                           frames (B, T, H, W, C)
+    ============ ======================================================== =====================
+
+    A subclass owns its forward pass and its loss. `parts` names the groups of parameters that are optimised in
+    turn, each by an optimizer of its own; an adversarial model has two, everything else has one.
+    """
+
+    kind: ClassVar[Kind]
+    parts: ClassVar[tuple[str, ...]] = ("model",)
+    config: Any
+
+    @property
+    @abstractmethod
+    def latent_floats(self) -> int:
+        """Floats that stand between encoder and decoder for one clip: all that the decoder is told about it."""
+
+    def initialise(self, clips_BTHWC: Tensor) -> None:
+        """Start from training data, once, before step 0 (PCA, statistics). Deterministic. Default: nothing.
+
+        Args:
+            clips_BTHWC: training clips, uint8, on the CPU.
+        """
+
+    def parameters_of(self, part: str) -> Iterator[nn.Parameter]:
+        """The parameters the optimizer of `part` moves."""
+        assert part in self.parts
+        return self.parameters()
+
+    @abstractmethod
+    def loss(self, batch: dict[str, Tensor], part: str = "model") -> tuple[Tensor, dict[str, Tensor]]:
+        """The scalar that `part` minimises on this batch, and named detached scalars worth plotting."""
+
+    @abstractmethod
+    def predict(self, clip_BTHWC: Tensor) -> Tensor:
+        """What the registered model answers. Exportable by `torch.export`, normalisation inside.
+
+        Args:
+            clip_BTHWC: uint8, 0 to 255, any B of 1 or more.
+
+        Returns:
+            For ``reconstruct``: float32 (B, T, H, W, C), 0 to 1, the reconstruction of every frame.
+        """
+
+
+def to_unit_BCTHW(clip_BTHWC: Tensor) -> Tensor:
+    """uint8 (B, T, H, W, C), 0 to 255, as float32 (B, C, T, H, W), 0 to 1."""
+    return clip_BTHWC.permute(0, 4, 1, 2, 3).to(torch.float32) / 255.0
+
+
+def from_unit_BCTHW(clip_BCTHW: Tensor) -> Tensor:
+    """float (B, C, T, H, W) as float32 (B, T, H, W, C), clamped to 0 to 1."""
+    return clip_BCTHW.to(torch.float32).clamp(0.0, 1.0).permute(0, 2, 3, 4, 1).contiguous()

@@ -1,0 +1,226 @@
+"""The schema of `params.yaml`: every number, its unit in its name, its range, and what reads it.
+
+One loader for all (YAML 1.2, as DVC reads it: ``1e-4`` is a number and ``no`` is text). Unknown keys are errors.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+T = TypeVar("T")
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=60)]
+Count = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """Frozen, and a key that nothing reads is an error: a misspelt setting must not pass in silence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RenderedActions(Section):
+    """Footage that Rushes draws itself: articulated figures, one video for each action and performer."""
+
+    seed: int = 0
+    performers: Annotated[int, Field(ge=1, le=99)] = 9
+    seconds: Annotated[float, Field(gt=0.0, le=60.0)] = 3.2
+    height_px: Annotated[int, Field(ge=32, le=1080, multiple_of=2)] = 128
+    width_px: Annotated[int, Field(ge=32, le=1920, multiple_of=2)] = 128
+    frames_per_second: Annotated[int, Field(ge=1, le=120)] = 25
+
+
+class GroupRule(Section):
+    """Which sources belong together, so that they never stand on both sides of a split.
+
+    `pattern` is searched in the source's path below the footage folder (forward slashes). Its named group ``group`` is
+    the group; with `divide_by`, ``group`` must be a number and the group is its integer quotient (MoCoGAN's strips: performer = id // 8).
+    """
+
+    pattern: str
+    divide_by: Count | None = None
+
+    @field_validator("pattern")
+    @classmethod
+    def _names_a_group(cls, pattern: str) -> str:
+        try:
+            compiled = re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
+        if "group" not in compiled.groupindex:
+            raise ValueError(f"{pattern!r} needs a part named group, as in performer(?P<group>\\d+)")
+        return pattern
+
+
+class Subclips(Section):
+    """Which spans of a source are used: `count` spans of `seconds`, from `start_seconds` on, one after the other."""
+
+    count: Count = 3
+    seconds: Positive = 30.0
+    start_seconds: Annotated[float, Field(ge=0.0)] = 0.0
+    files: bool = False  # also write each span as a video for people to watch
+
+
+class Frames(Section):
+    """How a source's frames are stored: size, colour and spacing."""
+
+    height_px: Annotated[int, Field(ge=8, le=4320)] = 64
+    width_px: Annotated[int, Field(ge=8, le=7680)] = 64
+    gray: bool = True
+    fit: Literal["crop", "stretch", "pad"] = "crop"  # crop: scale to cover, cut the centre; pad: scale to fit, black bars
+    every_frames: Count = 1  # keep one frame in so many, counted from the span's start
+
+
+class Clips(Section):
+    """Windows over the stored frames. A clip is an index, not a copy."""
+
+    length_frames: Count = 16
+    step_frames: Count = 1  # distance between a clip's frames, in stored frames
+    train_stride_frames: Count = 1  # distance between the first frames of neighbouring training clips
+    stride_frames: Count = 16  # the same for validation and test; 16 of 16: clips that do not overlap
+
+
+class Split(Section):
+    """Which groups are judged. Everything else is trained on. A listed group that no source has is an error."""
+
+    test: tuple[str, ...]
+    validation: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> Split:
+        if not self.test:
+            raise ValueError("split.test names no group: there would be nothing to judge on")
+        both = sorted(set(self.test) & set(self.validation))
+        if both:
+            raise ValueError(f"group {', '.join(both)} stands in split.test and in split.validation; keep it in one")
+        return self
+
+
+class Dataset(Section):
+    """Footage and how it becomes clips."""
+
+    footage: str  # folder, relative to the project or absolute
+    label: Literal["folder", "none"] = "folder"  # folder: the class is the name of the folder the source lies in
+    strip_frame_width_px: Count | None = None  # image strips: frames of this width side by side; null: square frames
+    group: GroupRule | None = None  # null: every source is its own group
+    subclips: Subclips | None = None  # null: one span, the whole source
+    frames: Frames = Frames()
+    clips: Clips = Clips()
+    split: Split
+    max_reject_fraction: Fraction = 0.1
+
+
+class Optimizer(Section):
+    name: Literal["adamw", "adam", "sgd"] = "adamw"
+    learning_rate: Positive = 1e-3
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
+    beta1: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9  # momentum for sgd
+    beta2: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.999
+
+
+class Training(Section):
+    """How a recipe is trained. The last weights are kept (their moving average with `ema_decay`): nothing is chosen on any split."""
+
+    seed: int = 0
+    steps: Count = 1000
+    batch_clips: Count = 16
+    optimizer: Optimizer = Optimizer()
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    decay: Literal["cosine", "constant"] = "cosine"
+    gradient_clip_norm: Positive | None = None
+    ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # 0: no moving average
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: Count = 1
+    threads: Annotated[int, Field(ge=0)] = 0  # torch's threads on a CPU; 0: torch decides
+    log_every_steps: Count = 20
+    checkpoint_every_steps: Count = 200
+    sample_every_steps: Count = 500
+
+
+class Evaluation(Section):
+    batch_clips: Count = 32
+    bootstrap_samples: Annotated[int, Field(ge=100, le=100_000)] = 2000
+    bootstrap_seed: int = 0
+
+
+class Recipe(Section):
+    """One architecture trained on one dataset."""
+
+    dataset: Name
+    architecture: Name
+    config: dict[str, str | int | float | bool | None] = {}  # settings of the architecture; clip shape comes from the dataset
+    training: Training = Training()
+    evaluation: Evaluation = Evaluation()
+
+
+class Report(Section):
+    title: str = "Rushes"
+    strips: Annotated[int, Field(ge=1, le=10)] = 1  # clips shown for each of worst, median, best
+
+
+class Params(Section):
+    rendered: dict[Name, RenderedActions] = {}
+    datasets: dict[Name, Dataset]
+    recipes: dict[Name, Recipe]
+    report: Report = Report()
+
+    @model_validator(mode="after")
+    def _references(self) -> Params:
+        for name, recipe in self.recipes.items():
+            if recipe.dataset not in self.datasets:
+                have = ", ".join(sorted(self.datasets)) or "none"
+                raise ValueError(f"recipes.{name}.dataset is {recipe.dataset!r}, which is not under datasets (there: {have})")
+        return self
+
+    def dataset(self, name: str) -> Dataset:
+        return _pick(self.datasets, name, "datasets")
+
+    def recipe(self, name: str) -> Recipe:
+        return _pick(self.recipes, name, "recipes")
+
+    def rendered_actions(self, name: str) -> RenderedActions:
+        return _pick(self.rendered, name, "rendered")
+
+
+def _pick(section: dict[str, T], name: str, where: str) -> T:
+    if name not in section:
+        raise ValueError(f"params.yaml has no {where}.{name}; it has: {', '.join(sorted(section)) or 'none'}")
+    return section[name]
+
+
+def load(path: Path) -> Params:
+    """Read and check `params.yaml`.
+
+    Raises:
+        ValueError: the file is missing, is not YAML, or holds a value out of range; every fault is listed with its key.
+    """
+    return parse(read_yaml(path), path)
+
+
+def parse(values: Any, path: Path) -> Params:
+    """Check values that were read from `path`."""
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        faults = [f"  {'.'.join(map(str, e['loc'])) or '(top)'}: {e['msg']} (got {e['input']!r:.80})" for e in error.errors()]
+        raise ValueError(f"{path} has {len(faults)} fault(s):\n" + "\n".join(faults)) from error
+
+
+def read_yaml(path: Path) -> Any:
+    """YAML 1.2 as plain values."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist; run inside a Rushes project (a folder with dvc.yaml and params.yaml)")
+    try:
+        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except YAMLError as error:
+        raise ValueError(f"{path} is not valid YAML: {error}") from error
