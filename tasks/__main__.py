@@ -81,7 +81,7 @@ def main() -> None:
         code = exit_code(error)
         if code is None:
             raise
-        print(f"error: {error}", file=sys.stderr)
+        sys.stderr.write(f"error: {error}\n")
         raise SystemExit(code) from error
 
 

@@ -40,7 +40,8 @@ class GroupRule(Section):
     """Which sources belong together, so that they never stand on both sides of a split.
 
     `pattern` is searched in the source's path below the footage folder (forward slashes). Its named group ``group`` is
-    the group; with `divide_by`, ``group`` must be a number and the group is its integer quotient (MoCoGAN's strips: performer = id // 8).
+    the group; with `divide_by`, ``group`` must be a number and the group is its integer quotient (MoCoGAN's strips:
+    performer = id // 8).
     """
 
     pattern: str
@@ -73,7 +74,9 @@ class Frames(Section):
     height_px: Annotated[int, Field(ge=8, le=4320)] = 64
     width_px: Annotated[int, Field(ge=8, le=7680)] = 64
     gray: bool = True
-    fit: Literal["crop", "stretch", "pad"] = "crop"  # crop: scale to cover, cut the centre; pad: scale to fit, black bars
+    fit: Literal["crop", "stretch", "pad"] = (
+        "crop"  # crop: scale to cover, cut the centre; pad: scale to fit, black bars
+    )
     every_frames: Count = 1  # keep one frame in so many, counted from the span's start
 
 
@@ -125,7 +128,7 @@ class Optimizer(Section):
 
 
 class Training(Section):
-    """How a recipe is trained. The last weights are kept (their moving average with `ema_decay`): nothing is chosen on any split."""
+    """How a recipe is trained. The last weights are kept (with `ema_decay`, their moving average): no split chooses."""
 
     seed: int = 0
     steps: Count = 1000
@@ -155,7 +158,9 @@ class Recipe(Section):
 
     dataset: Name
     architecture: Name
-    config: dict[str, str | int | float | bool | None] = {}  # settings of the architecture; clip shape comes from the dataset
+    config: dict[
+        str, str | int | float | bool | None
+    ] = {}  # settings of the architecture; clip shape comes from the dataset
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
 
@@ -176,7 +181,9 @@ class Params(Section):
         for name, recipe in self.recipes.items():
             if recipe.dataset not in self.datasets:
                 have = ", ".join(sorted(self.datasets)) or "none"
-                raise ValueError(f"recipes.{name}.dataset is {recipe.dataset!r}, which is not under datasets (there: {have})")
+                raise ValueError(
+                    f"recipes.{name}.dataset is {recipe.dataset!r}, which is not under datasets (there: {have})"
+                )
         return self
 
     def dataset(self, name: str) -> Dataset:
@@ -209,7 +216,9 @@ def parse(values: Any, path: Path) -> Params:
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        faults = [f"  {'.'.join(map(str, e['loc'])) or '(top)'}: {e['msg']} (got {e['input']!r:.80})" for e in error.errors()]
+        faults = [
+            f"  {'.'.join(map(str, e['loc'])) or '(top)'}: {e['msg']} (got {e['input']!r:.80})" for e in error.errors()
+        ]
         raise ValueError(f"{path} has {len(faults)} fault(s):\n" + "\n".join(faults)) from error
 
 

@@ -1,0 +1,63 @@
+"""What a stage did, source by source, as the rows of a Prefect table artifact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+MOST_ROWS = 500  # an artifact is stored in the server's database: a table of a million sources belongs in the files
+
+
+def stage_rows(stage: str, outputs: list[Path]) -> list[dict[str, Any]]:
+    """The rows for a stage that has run, read from what it wrote; past `MOST_ROWS` a last row counts the rest."""
+    import pandas as pd
+
+    out = outputs[0]
+    match stage.split("@")[0]:
+        case "footage":
+            files = sorted(path for path in out.rglob("*") if path.is_file())
+            table = pd.DataFrame(
+                {"file": [p.relative_to(out).as_posix() for p in files], "bytes": [p.stat().st_size for p in files]}
+            )
+        case "subclips":
+            cuts = pd.read_csv(out / "cuts.csv")
+            spans = cuts.groupby("source", sort=False).size().rename("spans").reset_index()
+            seconds = (
+                (cuts["end_seconds"] - cuts["start_seconds"])
+                .groupby(cuts["source"])
+                .sum()
+                .rename("seconds")
+                .reset_index()
+            )
+            table = _with_rejects(pd.read_csv(out / "sources.csv").merge(spans).merge(seconds), out)
+            table = table[[c for c in ("path", "kind", "label", "group", "spans", "seconds", "rejected") if c in table]]
+        case "sample":
+            table = _with_rejects(pd.read_csv(out / "sources.csv"), out)
+            table = table[[c for c in ("path", "kind", "frames", "stored_frames", "rejected") if c in table]]
+        case "assemble":
+            clips = pd.read_parquet(out / "clips.parquet")
+            table = (
+                clips.groupby(["source", "split", "group", "label"], dropna=False).size().rename("clips").reset_index()
+            )
+        case "train":
+            table = pd.read_csv(out / "history.csv").tail(20)
+        case "evaluate":
+            table = pd.read_csv(out / "sources.csv")
+        case _:
+            pages = sorted(out.rglob("*.html"))
+            table = pd.DataFrame(
+                {"page": [p.relative_to(out).as_posix() for p in pages], "bytes": [p.stat().st_size for p in pages]}
+            )
+    rows: list[dict[str, Any]] = table.head(MOST_ROWS).astype(object).where(table.notna(), None).to_dict("records")
+    if len(table) > MOST_ROWS:
+        rows.append({str(table.columns[0]): f"… and {len(table) - MOST_ROWS} more rows in {out.name}"})
+    return rows
+
+
+def _with_rejects(table: Any, out: Path) -> Any:
+    import pandas as pd
+
+    rejects = pd.read_csv(out / "rejects.csv")
+    if rejects.empty:
+        return table
+    return pd.concat([table, rejects[["path", "reason"]].rename(columns={"reason": "rejected"})], ignore_index=True)

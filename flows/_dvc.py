@@ -1,0 +1,173 @@
+"""The graph, asked of DVC through its public commands alone. DVC decides what is up to date."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+
+from tasks import params
+
+
+class StageFailedError(RuntimeError):
+    """`dvc repro` failed on a stage. `exit_code` is the stage's own (`tasks.exits`); None: DVC itself failed."""
+
+    def __init__(self, stage: str, exit_code: int | None, output: str) -> None:
+        super().__init__(
+            f"stage {stage} failed" + (f" (exit code {exit_code})" if exit_code is not None else "") + f":\n{output}"
+        )
+        self.stage = stage
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A stage of the graph, whether `dvc repro` would run it, and why."""
+
+    stage: str
+    runs: bool
+    reasons: tuple[str, ...]
+
+
+def project_root(start: Path | None = None) -> Path:
+    """The folder with `dvc.yaml` and `params.yaml`, at `start` (the working folder) or above it.
+
+    Raises:
+        ValueError: there is none.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in [here, *here.parents]:
+        if (folder / "dvc.yaml").is_file() and (folder / "params.yaml").is_file():
+            return folder
+    raise ValueError(
+        f"{here} is not inside a Rushes project: no folder from there up holds dvc.yaml and params.yaml; change to one"
+    )
+
+
+def graph(root: Path) -> nx.DiGraph:
+    """The stages as a directed graph, an edge from each stage to those that read what it writes."""
+    edges = re.findall(r'"([^"]+)"(?:\s*->\s*"([^"]+)")?', _dvc(root, "dag", "--dot"))
+    dag = nx.DiGraph()
+    for source, target in edges:
+        dag.add_node(source)
+        if target:
+            dag.add_edge(source, target)
+    return dag
+
+
+def stages_for(root: Path, recipes: Iterable[str] | None = None) -> list[str]:
+    """The stages that the recipes need, in the order they run; the report comes last. None: the whole graph.
+
+    Raises:
+        ValueError: a recipe that `params.yaml` does not have.
+    """
+    dag = graph(root)
+    order = list(nx.lexicographical_topological_sort(dag))
+    if recipes is None:
+        return order
+    known = params.load(root / "params.yaml")
+    wanted: set[str] = set()
+    for recipe in recipes:
+        known.recipe(recipe)
+        target = f"evaluate@{recipe}"
+        wanted |= {target, *nx.ancestors(dag, target)}
+    return [stage for stage in order if stage in wanted or stage == "report"]
+
+
+def plan(root: Path, recipes: Iterable[str] | None = None) -> list[Planned]:
+    """Which stages would run, and why: what DVC finds changed, and all that follows from it."""
+    changed: dict[str, Any] = json.loads(_dvc(root, "status", "--json") or "{}")
+    dag = graph(root)
+    runs: set[str] = set()
+    planned = []
+    for stage in stages_for(root, recipes):
+        reasons = list(_reasons(changed.get(stage, [])))
+        reasons += [f"{before} runs first" for before in sorted(dag.predecessors(stage)) if before in runs]
+        if reasons:
+            runs.add(stage)
+        planned.append(Planned(stage, bool(reasons), tuple(reasons)))
+    return planned
+
+
+def _reasons(changes: list[Any]) -> Iterable[str]:
+    for change in changes:
+        if isinstance(change, str):  # "changed command", "always changed"
+            yield change
+            continue
+        for what, entries in change.items():
+            for path, state in entries.items():
+                if isinstance(state, dict):  # params.yaml: {key: state}
+                    yield from (f"{key} {value}" for key, value in sorted(state.items()))
+                else:
+                    yield f"{path} {state}" + (" (output)" if what == "changed outs" else "")
+
+
+def repro(root: Path, stage: str, say: Callable[[str], None], force: bool = False) -> str:
+    """Run one stage exactly as `dvc repro --single-item` does, its lines given to `say` as they come; return them.
+
+    DVC leaves its child running when it is killed, and a second run would then write beside it: so the whole process
+    group ends with us, whatever ends us.
+
+    Raises:
+        StageFailedError: the stage or DVC failed.
+    """
+    command = [sys.executable, "-m", "dvc", "repro", "--single-item", *(["--force"] if force else []), stage]
+    lines: list[str] = []
+    with subprocess.Popen(
+        command, cwd=root, env=_environment(), text=True, errors="replace", stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                lines.append(line.rstrip())
+                say(line.rstrip())
+            code = process.wait()
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+                try:
+                    process.wait(timeout=10)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+    output = "\n".join(lines)
+    if code:
+        exited = re.search(r"exited with (\d+)", output)
+        raise StageFailedError(stage, int(exited[1]) if exited else None, "\n".join(lines[-15:]))
+    return output
+
+
+def outputs(root: Path, stage: str) -> list[Path]:
+    """The paths that a stage has written, as `dvc.lock` records them.
+
+    Raises:
+        ValueError: the stage has not run yet.
+    """
+    lock = root / "dvc.lock"
+    recorded = (params.read_yaml(lock) or {}).get("stages", {}) if lock.is_file() else {}
+    if stage not in recorded:
+        raise ValueError(f"{stage} has not run yet; run it first: rushes run, or dvc repro {stage}")
+    return [root / out["path"] for out in recorded[stage]["outs"]]
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "DVC_NO_ANALYTICS": "true", "PYTHONUNBUFFERED": "1"}
+
+
+def _dvc(root: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments], cwd=root, env=_environment(), capture_output=True, text=True,
+        stdin=subprocess.DEVNULL, timeout=300,
+    )  # fmt: skip
+    if done.returncode:
+        raise ValueError(f"dvc {' '.join(arguments)} failed in {root}: {done.stderr.strip()[-1500:]}")
+    return done.stdout

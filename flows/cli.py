@@ -1,0 +1,237 @@
+"""`rushes`, the command people type. Results on standard output, progress on standard error; exit codes: `tasks.exits`.
+
+Heavy imports stand inside the commands, so that `rushes --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    help="From raw footage to trained, versioned, honestly judged video models.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Recipes = Annotated[
+    list[str] | None, typer.Argument(help="Recipes in params.yaml; none: all of them.", show_default=False)
+]
+
+
+def main() -> None:
+    """Run the command line; an error that is the user's to mend is one message and an exit code, not a traceback."""
+    # Nobody asked for a phone call home, and a first start on a busy machine takes longer than Prefect allows.
+    for name, value in {
+        "MLFLOW_DISABLE_TELEMETRY": "true", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",
+    }.items():  # fmt: skip
+        os.environ.setdefault(name, value)
+    from tasks.exits import INTERRUPTED, exit_code
+
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; what was finished is kept, the next run goes on from there\n")
+        raise SystemExit(INTERRUPTED) from None
+    except Exception as error:
+        code = exit_code(error) or getattr(error, "exit_code", None)
+        if code is None:
+            raise
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(code) from None
+
+
+@contextlib.contextmanager
+def _project() -> Iterator[Path]:
+    """The project's folder, as working folder."""
+    from flows._dvc import project_root
+
+    root = project_root()
+    with contextlib.chdir(root):
+        yield root
+
+
+def _print(value: Any, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+        return
+    if not value:
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in value[0]:
+        table.add_column(str(column).replace("_", " "))
+    for row in value:
+        table.add_row(
+            *("" if cell is None else f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row.values())
+        )
+    # A pipe has no width: nothing is wrapped or cut there.
+    Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 400).print(table)
+
+
+def _lifecycle(recipes: list[str] | None, force: bool) -> dict[str, Any]:
+    from flows._progress import showing
+    from flows.lifecycle import lifecycle
+
+    with showing():
+        result: dict[str, Any] = lifecycle(recipes, Path.cwd(), force)
+    return result
+
+
+@app.command()
+def demo(as_json: Json = False) -> None:
+    """Draw the built-in footage, run everything, reconstruct a few held-out videos with the champions."""
+    from flows.demo import demo as run_demo
+
+    with _project() as root:
+        result = _lifecycle(None, force=False)
+        reconstructed = run_demo(root)
+        summary = json.loads((Path(result["report"]).parent / "metrics.json").read_text())
+        if as_json:
+            _print({**result, "metrics": summary, "reconstructed": reconstructed}, True)
+            return
+        _print(_scores(root), False)
+        sys.stdout.write("\nReconstructed by the champions:\n" + "".join(f"  {path}\n" for path in reconstructed))
+        sys.stdout.write(f"\nReport: {result['report']}\n")
+
+
+@app.command()
+def run(
+    recipes: Recipes = None,
+    force: Annotated[bool, typer.Option(help="Run the stages even where nothing changed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run the graph, register, promote, report: what changed, and nothing else."""
+    with _project() as root:
+        result = _lifecycle(recipes or None, force)
+        if as_json:
+            _print(result, True)
+            return
+        _print(_scores(root), False)
+        sys.stdout.write(f"\nReport: {result['report']}\n")
+
+
+@app.command()
+def plan(recipes: Recipes = None, as_json: Json = False) -> None:
+    """Show which stages would run, and why."""
+    from dataclasses import asdict
+
+    from flows import _dvc
+
+    with _project() as root:
+        planned = _dvc.plan(root, recipes or None)
+        if as_json:
+            _print([asdict(stage) for stage in planned], True)
+            return
+        rows = []
+        for stage in planned:
+            why = "; ".join(stage.reasons[:3]) + (" …" if len(stage.reasons) > 3 else "")
+            rows.append({"stage": stage.stage, "runs": "yes" if stage.runs else "-", "why": why})
+        _print(rows, False)
+
+
+@app.command()
+def report(
+    as_json: Json = False,
+    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Say where the report is, and its figures."""
+    from flows import _dvc
+
+    with _project() as root:
+        page = _dvc.outputs(root, "report")[0] / "index.html"
+        if as_json:
+            _print({"report": str(page), "metrics": json.loads((page.parent / "metrics.json").read_text())}, True)
+        else:
+            _print(_scores(root), False)
+            sys.stdout.write(f"\nReport: {page}\n")
+        if open_:
+            typer.launch(page.as_uri())
+
+
+@app.command()
+def reconstruct(
+    model: Annotated[
+        str, typer.Argument(help="A recipe (its champion), or models:/NAME@ALIAS, or models:/NAME/VERSION.")
+    ],
+    footage: Annotated[list[Path], typer.Argument(help="Videos, image strips, frame folders, or folders of them.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")],
+    as_json: Json = False,
+) -> None:
+    """Reconstruct footage with a registered model: input, output and error side by side, and errors a frame."""
+    from tasks.reconstruct import reconstruct as run_reconstruct
+
+    from tasks import tracking
+
+    footage, out = [path.resolve() for path in footage], out.resolve()
+    with _project():
+        _print(run_reconstruct(tracking.load(tracking.resolve(model)), footage, out), as_json)
+    if not as_json:
+        sys.stdout.write(f"\nResults: {out}\n")
+
+
+@app.command()
+def models(as_json: Json = False) -> None:
+    """The registry: versions, aliases, scores, lineage."""
+    from tasks import tracking
+
+    with _project():
+        listed = tracking.list_models()
+        if not listed and not as_json:
+            sys.stdout.write("No model is registered yet; rushes run registers what it trains.\n")
+        _print(listed, as_json)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check the environment, ffmpeg, devices, the data folder and the tracking store."""
+    from dataclasses import asdict
+
+    from flows._doctor import checks
+    from tasks.exits import BAD_INPUT
+
+    found = [asdict(check) for check in checks()]
+    _print(found, as_json)
+    if any(check["state"] == "wrong" for check in found):
+        raise SystemExit(BAD_INPUT)
+
+
+def _scores(root: Path) -> list[dict[str, Any]]:
+    """One row a recipe: what the report's index says."""
+    from flows import _dvc
+    from tasks import params
+
+    rows = []
+    for recipe in sorted(params.load(root / "params.yaml").recipes):
+        try:
+            folder = _dvc.outputs(root, f"evaluate@{recipe}")[0]
+        except ValueError:
+            continue
+        m = json.loads((folder / "metrics.json").read_text())
+        primary = m["primary"]
+        baseline, best = max(
+            ((name, answer[primary["metric"]]["value"]) for name, answer in m["answers"].items() if name != "model"),
+            key=lambda pair: pair[1] if primary["higher_is_better"] else -pair[1],
+        )
+        rows.append({
+            "recipe": recipe, "metric": primary["metric"], "score": primary["value"],
+            "95% interval": f"{primary['low']:.2f} to {primary['high']:.2f}",
+            "best baseline": f"{best:.2f} ({baseline})", "gain": round(primary["value"] - best, 3),
+        })  # fmt: skip
+    return rows
+
+
+if __name__ == "__main__":
+    main()
