@@ -1,0 +1,73 @@
+"""A whole project in a temporary folder: this tree's graph and code, tiny parameters."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parent.parent.parent
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def edit_params(project: Path, change: Callable[[dict], None]) -> None:
+    """Change params.yaml as a person would, in place."""
+    yaml = YAML()
+    values = yaml.load(project / "params.yaml")
+    change(values)
+    yaml.dump(values, project / "params.yaml")
+
+
+def _shrink(values: dict) -> None:
+    values["rendered"]["figures"] |= {"performers": 4, "seconds": 0.8, "height_px": 64, "width_px": 64}
+    dataset = values["datasets"]["figures"]
+    dataset["frames"] |= {"height_px": 32, "width_px": 32}
+    dataset["split"] |= {"test": ["04"], "validation": ["03"]}
+    for recipe in values["recipes"].values():
+        recipe["training"] |= {"steps": 3, "batch_clips": 2, "warmup_steps": 1, "threads": 1, "sample_every_steps": 2}
+        recipe["evaluation"] |= {"bootstrap_samples": 100}
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """No server, no settings and no store of whoever runs the tests."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "MLFLOW_", "DVC_", "RUSHES_"))}
+    return {**kept, "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect")), "RUSHES_WORKERS": "1", "NO_COLOR": "1"}
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Path:
+    """The copy, a git repository of its own, nothing run yet."""
+    folder = tmp_path_factory.mktemp("project")
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines():
+        if not name.startswith(("tests/", "docs/")) and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    edit_params(folder, _shrink)
+    who = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
+    for command in (["init", "-q"], ["add", "-A"], [*who, "commit", "-q", "-m", "tiny"]):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run(environment: dict[str, str]) -> Run:
+    """Run `python -m <command>` in a folder, as a person would, and return what it said."""
+
+    def run(folder: Path, *command: str, expect: int = 0, **extra: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", *command], cwd=folder, env={**environment, **extra}, capture_output=True, text=True,
+            stdin=subprocess.DEVNULL, timeout=400,
+        )  # fmt: skip
+        assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return run

@@ -1,0 +1,155 @@
+"""The whole product on tiny parameters, in the order a person meets it. The tests of this file build on one another."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from flows import _dvc
+from tests.flows.conftest import Run, edit_params
+
+STAGES = [
+    "footage@figures", "subclips@figures", "sample@figures", "assemble@figures",
+    "train@conv3d_autoencoder", "evaluate@conv3d_autoencoder", "train@gru_autoencoder", "evaluate@gru_autoencoder",
+    "report",
+]  # fmt: skip
+RECIPES = ["conv3d_autoencoder", "gru_autoencoder"]
+
+
+@pytest.fixture(scope="module")
+def reproduced(project: Path, run: Run) -> Path:
+    """The graph, run by hand once."""
+    output = run(project, "dvc", "repro").stdout
+    assert sorted(re.findall(r"Running stage '([^']+)'", output)) == sorted(STAGES)
+    return project
+
+
+def test_a_second_repro_runs_nothing(reproduced: Path, run: Run) -> None:
+    before = (reproduced / "dvc.lock").read_bytes()
+    assert "Data and pipelines are up to date." in run(reproduced, "dvc", "repro").stdout
+    assert (reproduced / "dvc.lock").read_bytes() == before
+
+
+def test_the_results_stand_where_the_graph_says(reproduced: Path) -> None:
+    for recipe in RECIPES:
+        metrics = json.loads((reproduced / "data/evaluation" / recipe / "metrics.json").read_text())
+        assert metrics["groups"] == ["04"]
+        assert set(metrics["answers"]) == {
+            "model", "train_mean_frame", "clip_mean_frame", "frame_pca", "patch_pca", "patch_pca_chosen",
+        }  # fmt: skip
+        assert metrics["answers"]["model"]["psnr_db"]["value"] > 10
+    assert (reproduced / "data/report/index.html").is_file()
+
+
+@pytest.fixture(scope="module")
+def published(reproduced: Path, run: Run) -> dict:
+    """`rushes run` after `dvc repro`: nothing to compute, everything to register."""
+    done = run(reproduced, "flows.cli", "run", "--json")
+    assert "[11/11] report: ran" in done.stderr
+    return json.loads(done.stdout)
+
+
+def test_run_registers_what_the_graph_made_and_computes_nothing_again(published: dict, project: Path, run: Run) -> None:
+    assert published["stages"] == dict.fromkeys(STAGES, "up to date") | {"report": "ran"}
+    assert {r: published["registry"][r]["champion_version"] for r in RECIPES} == dict.fromkeys(RECIPES, 1)
+    assert "Data and pipelines are up to date." in run(project, "dvc", "repro").stdout
+
+
+def test_running_again_registers_nothing_new(published: dict, project: Path, run: Run) -> None:
+    again = json.loads(run(project, "flows.cli", "run", "--json").stdout)
+    assert again["stages"] == dict.fromkeys(STAGES, "up to date")
+    assert again["registry"] == published["registry"]
+    listed = json.loads(run(project, "flows.cli", "models", "--json").stdout)
+    assert sorted((m["model"], m["version"]) for m in listed) == [(f"rushes-{r}", 1) for r in RECIPES]
+
+
+def test_the_champion_reconstructs_footage(published: dict, project: Path, run: Run, tmp_path: Path) -> None:
+    video = sorted((project / "data/footage/figures").rglob("*.mp4"))[0]
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"not a video")
+    out = tmp_path / "out"
+    run(project, "flows.cli", "reconstruct", "gru_autoencoder", str(video), str(broken), "-o", str(out))
+    assert len(list(out.glob("*.mp4"))) == 1
+    errors = pd.read_csv(next(out.glob("*.errors.csv")))
+    assert len(errors) == 20  # 0.8 s at 25 frames a second, each frame once
+    assert errors["mse"].between(0, 1).all()
+    assert "broken.mp4" in (out / "rejects.csv").read_text()
+
+
+def test_a_changed_recipe_reruns_that_recipe_alone(published: dict, project: Path, run: Run) -> None:
+    edit_params(project, lambda v: v["recipes"]["gru_autoencoder"]["training"].update(steps=4))
+    planned = json.loads(run(project, "flows.cli", "plan", "--json").stdout)
+    assert [p["stage"] for p in planned if p["runs"]] == ["train@gru_autoencoder", "evaluate@gru_autoencoder", "report"]
+    result = json.loads(run(project, "flows.cli", "run", "gru_autoencoder", "--json").stdout)
+    assert result["stages"] == {
+        **dict.fromkeys(STAGES[:4], "up to date"),
+        "train@gru_autoencoder": "ran", "evaluate@gru_autoencoder": "ran", "report": "ran",
+    }  # fmt: skip
+    record = result["registry"]["gru_autoencoder"]
+    assert record["challenger_version"] == 2
+    assert record["champion_version"] in {1, 2}
+    assert "psnr_db" in record["decision"]["reason"]
+
+
+def test_each_stage_leaves_a_table_in_prefect(
+    published: dict, project: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import logging
+
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    from prefect.testing.utilities import prefect_test_harness
+
+    from flows.lifecycle import lifecycle
+
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("RUSHES_WORKERS", "1")
+    with prefect_test_harness(), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        lifecycle(["gru_autoencoder"])
+        with get_client(sync_client=True) as client:
+            artifacts = client.read_artifacts()
+            [flow_run] = client.read_flow_runs()
+    logging.getLogger("prefect").setLevel(logging.NOTSET)
+    assert flow_run.state is not None
+    assert flow_run.state.name == "Completed"
+    tables = {a.key: json.loads(a.data) for a in artifacts}
+    assert sorted(tables) == sorted([*(s.replace("@", "-").replace("_", "-") for s in STAGES if "conv3d" not in s)])
+    assert {row["kind"] for row in tables["subclips-figures"]} == {"video"}
+    assert len(tables["sample-figures"]) == len(list((project / "data/frames/figures").glob("*.npy")))
+
+
+def test_bad_input_ends_the_run_with_its_message_and_code(published: dict, project: Path, run: Run) -> None:
+    edit_params(project, lambda v: v["datasets"]["figures"]["split"].update(test=["77"]))
+    try:
+        done = run(project, "flows.cli", "run", expect=3)
+        assert "77" in done.stderr
+        assert "assemble@figures: failed" in done.stderr
+        assert done.stderr.count("] assemble@figures\n") == 1  # not tried again: the answer would be the same
+        assert "Traceback" not in done.stderr
+    finally:
+        edit_params(project, lambda v: v["datasets"]["figures"]["split"].update(test=["04"]))
+
+
+def test_unknown_recipe_and_no_project_are_said_at_once(
+    published: dict, project: Path, run: Run, tmp_path: Path
+) -> None:
+    done = run(project, "flows.cli", "plan", "nonsense", expect=3)
+    assert done.stderr == ("error: params.yaml has no recipes.nonsense; it has: conv3d_autoencoder, gru_autoencoder\n")
+    done = run(tmp_path, "flows.cli", "plan", expect=3)
+    assert "is not inside a Rushes project" in done.stderr
+
+
+def test_plan_without_a_change_says_that_nothing_runs(published: dict, project: Path) -> None:
+    assert [p.stage for p in _dvc.plan(project)] == STAGES
+
+
+def test_doctor_finds_a_working_project_fine(published: dict, project: Path, run: Run) -> None:
+    found = json.loads(run(project, "flows.cli", "doctor", "--json").stdout)
+    assert [c["check"] for c in found] == [
+        "python", "packages", "ffmpeg", "decoders", "devices", "data", "graph", "tracking",
+    ]  # fmt: skip
+    assert {c["state"] for c in found} <= {"fine", "note"}
