@@ -1,0 +1,162 @@
+"""Charts as inline SVG. Colours come from the page's style by class, so that they follow light and dark;
+no style attributes, which the page's content policy forbids. Every text is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+
+WIDTH, HEIGHT = 460, 260
+LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 40
+ROW = 30  # height of a row of `interval_chart`
+LABEL = 178  # width of its labels
+SERIES = 4  # colours and dashes in the style
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve, and optionally a band around it. NaN breaks nothing: such points are left out."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    low: Sequence[float] | None = None
+    high: Sequence[float] | None = None
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A value with its interval; `strong` ones stand out from what they are compared with."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    strong: bool = False
+
+
+def _ticks(low: float, high: float, most: int) -> list[float]:
+    from matplotlib.ticker import MaxNLocator
+
+    values = MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    return [float(v) for v in values if low - 1e-12 <= v <= high + 1e-12]
+
+
+def _label(value: float, ticks: Sequence[float]) -> str:
+    step = min(np.diff(ticks), default=1.0)
+    digits = max(0, int(np.ceil(-np.log10(step) - 1e-9))) if step < 1 else 0
+    digits += digits == 0 and step != round(step)
+    return f"{value:,.{digits}f}".replace("-", "−")
+
+
+def _range(values: Sequence[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    room = 0.04 * (high - low) or max(abs(high), 1.0) * 0.05
+    return low - room, high + room
+
+
+def _points(x: np.ndarray, y: np.ndarray) -> str:  # type: ignore[type-arg]
+    return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
+
+
+def line_chart(lines: Sequence[Line], *, x_label: str, y_label: str, title: str) -> Markup:
+    """Curves over a common axis, with a legend when there is more than one. `title` is what a screen reader says.
+
+    Raises:
+        ValueError: no line holds a finite point.
+    """
+    kept = []
+    for line in lines:
+        x, y = np.asarray(line.x, np.float64), np.asarray(line.y, np.float64)
+        low = np.asarray(line.low if line.low is not None else line.y, np.float64)
+        high = np.asarray(line.high if line.high is not None else line.y, np.float64)
+        known = np.isfinite(x) & np.isfinite(y)
+        kept.append((line, x[known], y[known], low[known], high[known]))
+    if not any(len(x) for _, x, *_ in kept):
+        raise ValueError(f"chart {title!r} has no point to draw")
+    x_all = np.concatenate([x for _, x, *_ in kept])
+    y_low, y_high = _range(np.concatenate([np.concatenate(k[2:]) for k in kept]).tolist())
+    x_low, x_high = float(x_all.min()), float(x_all.max())
+    x_high += x_high == x_low
+
+    def across(x: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+        return LEFT + (np.asarray(x) - x_low) / (x_high - x_low) * (WIDTH - LEFT - RIGHT)
+
+    def up(y: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+        return HEIGHT - BOTTOM - (np.asarray(y) - y_low) / (y_high - y_low) * (HEIGHT - TOP - BOTTOM)
+
+    parts = [Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(WIDTH, HEIGHT, title)]
+    y_ticks, x_ticks = _ticks(y_low, y_high, 5), _ticks(x_low, x_high, 6)
+    for tick in y_ticks:
+        at = float(up(np.float64(tick)))
+        parts.append(Markup('<path class="grid" d="M{} {:.1f}H{}"/>').format(LEFT, at, WIDTH - RIGHT))
+        parts.append(
+            Markup('<text class="tick end" x="{}" y="{:.1f}">{}</text>').format(LEFT - 7, at + 4, _label(tick, y_ticks))
+        )
+    for tick in x_ticks:
+        at, text = float(across(np.float64(tick))), _label(tick, x_ticks)
+        parts.append(
+            Markup('<text class="tick mid" x="{:.1f}" y="{}">{}</text>').format(at, HEIGHT - BOTTOM + 17, text)
+        )
+    parts.append(Markup('<path class="axis" d="M{} {}H{}"/>').format(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT))
+    parts.append(
+        Markup('<text class="tick mid" x="{}" y="{}">{}</text>').format((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5, x_label)
+    )
+    for number, (line, x, y, low, high) in enumerate(kept):
+        if line.low is not None:
+            outline = _points(np.concatenate([across(x), across(x[::-1])]), np.concatenate([up(low), up(high[::-1])]))
+            parts.append(Markup('<polygon class="band s{}" points="{}"/>').format(number % SERIES, outline))
+        parts.append(
+            Markup('<polyline class="line s{}" points="{}"/>').format(number % SERIES, _points(across(x), up(y)))
+        )
+    parts.append(Markup("</svg>"))
+    return _legend([line.name for line in lines], y_label) + Markup("").join(parts)
+
+
+def _legend(names: Sequence[str], y_label: str) -> Markup:
+    key = Markup('<svg class="key" viewBox="0 0 24 8" aria-hidden="true"><path class="line s{}" d="M1 4H23"/></svg>')
+    items = [Markup("<span>{}{}</span>").format(key.format(n % SERIES), name) for n, name in enumerate(names)]
+    shown = Markup("").join(items) if len(items) > 1 else Markup("")
+    return Markup('<p class="legend"><span class="unit">{}</span>{}</p>').format(y_label, shown)
+
+
+def interval_chart(marks: Sequence[Mark], *, x_label: str, title: str, zero: bool = False) -> Markup:
+    """One row a mark: a dot and a whisker over the interval. `zero` draws the line that an interval should not cross.
+
+    Raises:
+        ValueError: no mark.
+    """
+    if not marks:
+        raise ValueError(f"chart {title!r} has nothing to draw")
+    low, high = _range([v for m in marks for v in (m.low, m.high)] + ([0.0] if zero else []))
+    height = len(marks) * ROW + BOTTOM
+
+    def across(x: float) -> float:
+        return LABEL + (x - low) / (high - low) * (WIDTH - LABEL - RIGHT)
+
+    parts = [Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(WIDTH, height, title)]
+    ticks = _ticks(low, high, 5)
+    for tick in ticks:
+        at = across(tick)
+        parts.append(Markup('<path class="grid" d="M{:.1f} 4V{}"/>').format(at, height - BOTTOM))
+        where = height - BOTTOM + 17
+        parts.append(
+            Markup('<text class="tick mid" x="{:.1f}" y="{}">{}</text>').format(at, where, _label(tick, ticks))
+        )
+    if zero:
+        parts.append(Markup('<path class="zero" d="M{:.1f} 4V{}"/>').format(across(0.0), height - BOTTOM))
+    middle = (LABEL + WIDTH - RIGHT) / 2
+    parts.append(Markup('<text class="tick mid" x="{}" y="{}">{}</text>').format(middle, height - 5, x_label))
+    for number, mark in enumerate(marks):
+        y, kind = number * ROW + ROW / 2 + 2, "strong" if mark.strong else "plain"
+        parts.append(Markup('<text class="name {}" x="0" y="{:.1f}">{}</text>').format(kind, y + 4, mark.name))
+        span = across(mark.low), y, across(mark.high)
+        parts.append(Markup('<path class="whisker {}" d="M{:.1f} {:.1f}H{:.1f}"/>').format(kind, *span))
+        parts.append(
+            Markup('<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="5"/>').format(kind, across(mark.value), y)
+        )
+    parts.append(Markup("</svg>"))
+    return Markup("").join(parts)

@@ -1,0 +1,163 @@
+"""What stands on a recipe's page of the report, as plain values for the template."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from tasks import _charts, _pictures
+from tasks._pages import LINEAR, basis, best_of, clip_about, data_href, error_strip, picture_row
+from tasks._results import Result
+from tasks._verdicts import ANSWERS, ARCHITECTURES, Comparison, against_baselines, against_champion
+
+SOURCES_SHOWN = 30
+SMOOTHED = 20  # points of the loss curve that one point of its smooth line rests on, at most
+
+
+def recipe_page(result: Result, scale: dict[str, Any], asked: Sequence[Comparison], strips: int) -> dict[str, Any]:
+    """One recipe's page; without figures it says what is missing."""
+    page: dict[str, Any] = {
+        "name": result.name,
+        "architecture": ARCHITECTURES.get(result.recipe.architecture, result.recipe.architecture),
+        "variant": result.recipe.config.get("variant"),
+        "dataset": result.recipe.dataset,
+        "data_href": data_href(result.recipe.dataset),
+        "status": result.status.capitalize() + "." if result.status else None,
+        "result": result.metrics,
+        "settings": _settings(result),
+    }
+    if result.metrics is None or result.curve is None:
+        return page
+    answers = result.metrics["answers"]
+    rows = []
+    for (answer, scores), best in zip(answers.items(), best_of(list(answers.values())), strict=True):
+        milli = {k: None if v is None else v * 1e3 for k, v in scores["mse"].items()}
+        gain = result.metrics["gains"].get(answer, {}).get("psnr_db")
+        row = {
+            "name": ANSWERS.get(answer, answer),
+            "baseline": answer != "model",
+            "floats": scores["floats"],
+            "milli_mse": milli,
+        }
+        rows.append(row | {"scores": scores, "best": best, "gain": gain})
+    return page | {
+        "facts": _facts(result),
+        "champion": against_champion(result.record, result.metrics["weights_sha256"]),
+        "verdicts": against_baselines(result.metrics),
+        "comparisons": [c for c in asked if result.name in (c.first, c.second)],
+        "rows": rows,
+        "basis": basis(result.metrics),
+        "note": result.metrics["intervals"]["note"],
+        "loss": _loss_chart(result),
+        "curve": _curve_chart(result),
+        "bar": scale,
+        "examples": _examples(result, scale["scale"], strips),
+        "linear": ANSWERS[LINEAR],
+        **_source_rows(result),
+    }
+
+
+def _facts(result: Result) -> list[dict[str, Any]]:
+    assert result.metrics is not None
+    psnr = result.metrics["answers"]["model"]["psnr_db"]
+    facts = [
+        {"name": "PSNR", "value": f"{psnr['value']:.2f} dB", "more": f"{psnr['low']:.2f} – {psnr['high']:.2f}"},
+        {"name": "Latent floats", "value": f"{result.metrics['latent_floats']:,}", "more": "for one clip"},
+        {"name": "Parameters", "value": f"{result.metrics['parameters']:,}", "more": None},
+    ]
+    if result.timing:
+        rate = f"{result.timing['steps']:,} steps" if "steps" in result.timing else None
+        facts.append({"name": "Training", "value": f"{result.timing['train_seconds']:,.0f} s", "more": rate})
+        facts.append(
+            {
+                "name": "Device",
+                "value": str(result.timing.get("device", "–")),
+                "more": str(result.timing.get("precision", "")) or None,
+            }
+        )
+    return facts
+
+
+def _loss_chart(result: Result) -> Markup | None:
+    """Loss by step, smoothed where there are many points; a validation loss beside it where one was kept."""
+    if result.history is None or not len(result.history):
+        return None
+    import pandas as pd
+
+    table = result.history.apply(pd.to_numeric, errors="coerce")
+    window = max(1, min(SMOOTHED, len(table) // 10))
+    lines = [
+        _charts.Line("training", table["step"].tolist(), table["loss"].rolling(window, min_periods=1).mean().tolist())
+    ]
+    lines += [
+        _charts.Line(name.replace("_", " "), table["step"].tolist(), table[name].tolist())
+        for name in ("validation_loss",)
+        if name in table and table[name].notna().any()
+    ]
+    label = "loss" if window == 1 else f"loss, mean of {window} points"
+    return _charts.line_chart(lines, x_label="step", y_label=label, title="Loss by training step")
+
+
+def _curve_chart(result: Result) -> Markup:
+    assert result.curve is not None
+    lines = []
+    for answer in ("model", LINEAR, "clip_mean_frame"):
+        part = result.curve[result.curve["answer"] == answer]
+        band = [part[k].tolist() if answer == "model" else None for k in ("psnr_db_quarter", "psnr_db_three_quarters")]
+        lines.append(
+            _charts.Line(ANSWERS[answer], part["frame_in_clip"].tolist(), part["psnr_db"].tolist(), band[0], band[1])
+        )
+    label = "PSNR of a frame, dB; shaded: the middle half of the clips"
+    return _charts.line_chart(lines, x_label="frame in the clip", y_label=label, title="PSNR by frame within the clip")
+
+
+def _examples(result: Result, scale: float, strips: int) -> list[dict[str, Any]]:
+    assert result.examples is not None
+    shown = []
+    for role, place in itertools.product(("worst", "median", "best"), range(strips)):
+        found = np.flatnonzero((result.examples["role"] == role) & (result.examples["rank"] == place))
+        for number in found:
+            clip, output = result.examples["input"][number], result.examples["output"][number]
+            at = _pictures.shown_frames(len(clip))
+            about = clip_about(result, int(result.examples["clip"][number]))
+            rows = [
+                picture_row("Input", _pictures.strip(clip[at]), len(at)),
+                picture_row("Output", _pictures.strip(output[at]), len(at)),
+            ]
+            rows.append(picture_row("Error", error_strip(clip[at], output[at], scale), len(at)))
+            detail = f"{result.examples['psnr_db'][number]:.2f} dB; {about['label']}; {about['detail']}"
+            title = role.capitalize() + (f" {place + 1}" if strips > 1 else "")
+            shown.append(
+                {"title": title, "detail": detail, "rows": rows, "video": _pictures.video_uri(clip, output, scale)}
+            )
+    return shown
+
+
+def _source_rows(result: Result) -> dict[str, Any]:
+    if result.sources is None:
+        return {"sources": [], "more_sources": None}
+    linear = result.sources[result.sources["answer"] == LINEAR].set_index("source")["psnr_db"]
+    model = result.sources[result.sources["answer"] == "model"]
+    rows = model.assign(linear=model["source"].map(linear)).head(SOURCES_SHOWN).to_dict("records")
+    more = (
+        f"{len(model) - len(rows):,} more sources are in sources.csv of the evaluation."
+        if len(model) > len(rows)
+        else None
+    )
+    return {"sources": rows, "more_sources": more}
+
+
+def _settings(result: Result) -> list[tuple[str, str]]:
+    """Settings and identities, in the order of the schema."""
+    training = result.recipe.training.model_dump()
+    optimizer = training.pop("optimizer")
+    rows = [("optimizer", ", ".join(f"{k} {v}" for k, v in optimizer.items()))]
+    rows += [(key.replace("_", " "), str(value)) for key, value in training.items()]
+    rows += [(f"config: {key}", str(value)) for key, value in result.recipe.config.items()]
+    if result.metrics:
+        rows += [(key.replace("_", " "), str(result.metrics[key])) for key in ("weights_sha256", "evaluation_sha256")]
+    return rows

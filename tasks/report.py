@@ -1,0 +1,188 @@
+"""Stage `report`: one self-contained static site over everything the other stages left, and the same figures as data.
+
+Every page stands alone: style, pictures, charts and videos are inside it, nothing is fetched, no script runs, and
+the content policy says so. All text is escaped. Equal inputs give equal bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks import _pictures, _results, files
+from tasks._data_page import data_page
+from tasks._index_page import comparisons, index_set
+from tasks._pages import bar, data_href, error_strip, href
+from tasks._recipe_page import recipe_page
+from tasks._results import Result
+from tasks._verdicts import ARCHITECTURES, THE_QUESTION, Comparison, against_baselines, against_champion
+from tasks.metrics import MOVING_RANGE
+from tasks.params import Params
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def run(params: Params, data: Path, out: Path) -> None:
+    """Write the site into the folder `out`, whole or not at all.
+
+    Writes `index.html`, `recipe-<recipe>.html`, `data-<dataset>.html`, `metrics.json`, `plots/answers.csv`,
+    `plots/losses.csv`, and `strip.png` where a recipe was judged. A recipe or dataset without results is shown as such.
+
+    Args:
+        data: holds cuts, frames, clips, runs, timing, evaluation, registry; any of them may be missing.
+    """
+    results = _results.load(params, data)
+    asked = comparisons(results)
+    used = [name for name in params.datasets if any(r.recipe.dataset == name for r in results)] or list(params.datasets)
+    by_dataset = {name: [r for r in results if r.recipe.dataset == name] for name in used}
+    data_pages = [data_page(name, data) for name in params.datasets]
+    links = [{"href": "index.html", "text": "Overview", "break": False}]
+    links += [{"href": href(r), "text": r.name, "break": n == 0} for n, r in enumerate(results)]
+    links += [
+        {"href": data_href(name), "text": f"Data: {name}", "break": n == 0} for n, name in enumerate(params.datasets)
+    ]
+    environment = _environment({"title": params.report.title, "links": links, "moving_range": MOVING_RANGE})
+    with files.replacing_folder(out) as folder:
+
+        def page(name: str, template: str, **values: Any) -> None:
+            files.write_text(folder / name, environment.get_template(template).render(here=name, **values))
+
+        sets = [index_set(name, members) for name, members in by_dataset.items()]
+        page("index.html", "index.html", sets=sets, data_pages=data_pages)
+        for members in by_dataset.values():
+            scale = bar(members)
+            for result in members:
+                page(href(result), "recipe.html", page=recipe_page(result, scale, asked, params.report.strips))
+        for dataset in data_pages:
+            page(dataset["href"], "data.html", page=dataset)
+        files.write_json(folder / "metrics.json", _figures(results, asked))
+        _plots(results, folder / "plots")
+        for members in by_dataset.values():
+            _strip(members, folder / "strip.png")
+
+
+def _environment(site: dict[str, Any]) -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    environment.globals |= {"site": site, "style": Markup(style), "style_hash": Markup(f"sha256-{digest}")}
+    environment.filters |= {"dec": _decimal, "whole": _whole}
+    return environment
+
+
+def _decimal(value: float | None, digits: int) -> str:
+    """A figure with a true minus sign; an en dash where there is none."""
+    if value is None or not math.isfinite(float(value)):
+        return "–"
+    return f"{float(value):,.{digits}f}".replace("-", "−")
+
+
+def _whole(value: float | None) -> str:
+    return _decimal(value, 0)
+
+
+def _figures(results: Sequence[Result], asked: Sequence[Comparison]) -> dict[str, Any]:
+    """The report's own metrics.json: what the pages say, for programs."""
+    recipes: dict[str, Any] = {}
+    for r in results:
+        if r.metrics is None:
+            recipes[r.name] = {"status": r.status}
+            continue
+        kept = (
+            "architecture",
+            "variant",
+            "dataset",
+            "latent_floats",
+            "parameters",
+            "clips",
+            "groups",
+            "primary",
+            "answers",
+            "gains",
+        )
+        told = {v.answer: {"outcome": v.outcome, "sentence": v.sentence} for v in against_baselines(r.metrics)}
+        champion = against_champion(r.record, r.metrics["weights_sha256"])
+        recipes[r.name] = {key: r.metrics[key] for key in kept} | {
+            "status": "judged",
+            "train_seconds": r.timing["train_seconds"] if r.timing else None,
+            "baselines": told,
+            "champion": {"outcome": champion[0], "sentence": champion[1]},
+            "intervals": r.metrics["intervals"],
+        }
+    pairs = [
+        {
+            "first": c.first,
+            "second": c.second,
+            "comparable": c.comparable,
+            "psnr_db": c.difference,
+            "sentence": c.sentence,
+        }
+        for c in asked
+    ]
+    return {"recipes": recipes, "comparisons": pairs}
+
+
+def _plots(results: Sequence[Result], folder: Path) -> None:
+    """Tables over all recipes for `dvc plots`."""
+    import pandas as pd
+
+    folder.mkdir()
+    answers, losses = [], []
+    for r in results:
+        for answer, scores in (r.metrics or {"answers": {}})["answers"].items():
+            row = {"recipe": r.name, "answer": answer, "floats": scores["floats"]}
+            for metric, score in scores.items():
+                if isinstance(score, dict):
+                    row |= {metric: score["value"], f"{metric}_low": score["low"], f"{metric}_high": score["high"]}
+            answers.append(row)
+        if r.history is not None:
+            losses.append(r.history[["step", "loss"]].assign(recipe=r.name))
+    empty = pd.DataFrame(columns=["recipe", "step", "loss"])
+    pd.DataFrame(answers).to_csv(folder / "answers.csv", index=False, lineterminator="\n")
+    (pd.concat(losses) if losses else empty).to_csv(
+        folder / "losses.csv", index=False, lineterminator="\n", columns=["recipe", "step", "loss"]
+    )
+
+
+def _strip(members: Sequence[Result], path: Path) -> None:
+    """The README's picture: a lively clip, each architecture's answer and its error. The first dataset judged wins."""
+    judged = [r for r in members if r.examples is not None]
+    chosen = {a: next((r for r in judged if r.recipe.architecture == a), None) for a in THE_QUESTION}
+    shown = [r for r in chosen.values() if r is not None] or judged[:1]
+    if not shown or path.exists():
+        return
+    first = shown[0].examples
+    assert first is not None
+    place = int(np.flatnonzero(first["role"] == "showcase")[0])
+    clip, at = first["input"][place], _pictures.shown_frames(len(first["input"][place]))
+    scale = bar(members)["scale"]
+    rows = [("input", _pictures.strip(clip[at]))]
+    errors = []
+    for r in shown:
+        assert r.examples is not None
+        same = np.flatnonzero((r.examples["role"] == "showcase") & (r.examples["clip"] == first["clip"][place]))
+        if len(same):
+            output = r.examples["output"][int(same[0])]
+            label = ARCHITECTURES.get(r.recipe.architecture, r.name)
+            rows.append((label, _pictures.strip(output[at])))
+            errors.append((f"error, {label}", error_strip(clip[at], output[at], scale)))
+    with files.replacing(path) as temporary:
+        temporary.write_bytes(_pictures.png(_pictures.labelled_strip(rows + errors)))
