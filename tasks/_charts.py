@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 
 WIDTH, HEIGHT = 460, 260
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 40
+LEFT, RIGHT, TOP, BOTTOM = 52, 20, 10, 40
 ROW = 30  # height of a row of `interval_chart`
 LABEL = 178  # width of its labels
 SERIES = 4  # colours and dashes in the style
@@ -38,10 +38,12 @@ class Mark:
     strong: bool = False
 
 
-def _ticks(low: float, high: float, most: int) -> list[float]:
+def _ticks(low: float, high: float, most: int, whole: bool = False) -> list[float]:
     from matplotlib.ticker import MaxNLocator
 
-    values = MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    values = MaxNLocator(nbins=most, steps=[1, 2, 5, 10] if whole else [1, 2, 2.5, 5, 10], integer=whole).tick_values(
+        low, high
+    )
     return [float(v) for v in values if low - 1e-12 <= v <= high + 1e-12]
 
 
@@ -89,7 +91,7 @@ def line_chart(lines: Sequence[Line], *, x_label: str, y_label: str, title: str)
         return HEIGHT - BOTTOM - (np.asarray(y) - y_low) / (y_high - y_low) * (HEIGHT - TOP - BOTTOM)
 
     parts = [Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(WIDTH, HEIGHT, title)]
-    y_ticks, x_ticks = _ticks(y_low, y_high, 5), _ticks(x_low, x_high, 6)
+    y_ticks, x_ticks = _ticks(y_low, y_high, 5), _ticks(x_low, x_high, 6, whole=bool((x_all == x_all.round()).all()))
     for tick in y_ticks:
         at = float(up(np.float64(tick)))
         parts.append(Markup('<path class="grid" d="M{} {:.1f}H{}"/>').format(LEFT, at, WIDTH - RIGHT))

@@ -12,7 +12,16 @@ from markupsafe import Markup
 from tasks import _charts, _pictures
 from tasks._pages import LINEAR, bar, basis, best_of, clip_about, error_strip, href, picture_row
 from tasks._results import Result
-from tasks._verdicts import ANSWERS, ARCHITECTURES, THE_QUESTION, Comparison, against_baselines, compare, summary
+from tasks._verdicts import (
+    ANSWERS,
+    ARCHITECTURES,
+    THE_QUESTION,
+    Comparison,
+    against_baselines,
+    compare,
+    in_order,
+    summary,
+)
 
 
 def comparisons(results: Sequence[Result]) -> list[Comparison]:
@@ -59,7 +68,13 @@ def _recipe_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
             "href": href(r),
             "detail": f"{label}, {r.recipe.config.get('variant', 'default')}",
         }
-        row |= {"scores": None, "status": (r.status or "").capitalize(), "baseline": False, "strong": True}
+        row |= {
+            "scores": None,
+            "verdict": None,
+            "status": (r.status or "").capitalize(),
+            "baseline": False,
+            "strong": True,
+        }
         if r.metrics:
             outcome, verdict = summary(against_baselines(r.metrics))
             strongest = max(r.metrics["gains"], key=lambda answer: r.metrics["answers"][answer]["psnr_db"]["value"])  # type: ignore[index]
@@ -90,7 +105,7 @@ def _baseline_rows(judged: Sequence[Result]) -> list[dict[str, Any]]:
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for r in judged:
         assert r.metrics is not None
-        for answer, scores in r.metrics["answers"].items():
+        for answer, scores in in_order(r.metrics["answers"]).items():
             if answer == "model":
                 continue
             row = {

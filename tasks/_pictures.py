@@ -116,13 +116,13 @@ def labelled_strip(rows: Sequence[tuple[str, Image]]) -> Image:
     from PIL import Image as Pillow
     from PIL import ImageDraw, ImageFont
 
-    factor = max(1, 1000 // rows[0][1].shape[1])
+    factor = max(1, round(1000 / rows[0][1].shape[1]))
     height, width = rows[0][1].shape[0] * factor, rows[0][1].shape[1] * factor
-    margin, label, gap = 16, 150, 6
+    margin, label, gap = 20, 190, 8
     page = Pillow.new(
         "RGB", (label + width + 2 * margin, len(rows) * (height + gap) - gap + 2 * margin), (250, 250, 248)
     )
-    pen, font = ImageDraw.Draw(page), ImageFont.load_default(size=20)
+    pen, font = ImageDraw.Draw(page), ImageFont.load_default(size=24)
     for number, (name, image) in enumerate(rows):
         top = margin + number * (height + gap)
         page.paste(Pillow.fromarray(image).resize((width, height), Pillow.Resampling.LANCZOS), (margin + label, top))

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from tasks import _charts, _pictures
 from tasks._pages import LINEAR, basis, best_of, clip_about, data_href, error_strip, picture_row
 from tasks._results import Result
-from tasks._verdicts import ANSWERS, ARCHITECTURES, Comparison, against_baselines, against_champion
+from tasks._verdicts import ANSWERS, ARCHITECTURES, Comparison, against_baselines, against_champion, in_order
 
 SOURCES_SHOWN = 30
 SMOOTHED = 20  # points of the loss curve that one point of its smooth line rests on, at most
@@ -32,7 +32,7 @@ def recipe_page(result: Result, scale: dict[str, Any], asked: Sequence[Compariso
     }
     if result.metrics is None or result.curve is None:
         return page
-    answers = result.metrics["answers"]
+    answers = in_order(result.metrics["answers"])
     rows = []
     for (answer, scores), best in zip(answers.items(), best_of(list(answers.values())), strict=True):
         milli = {k: None if v is None else v * 1e3 for k, v in scores["mse"].items()}

@@ -61,6 +61,13 @@ class Comparison:
     sentence: str
 
 
+def in_order(answers: dict[str, Any]) -> dict[str, Any]:
+    """The answers as `ANSWERS` lists them, unknown ones last: JSON has them by the alphabet."""
+    return {
+        key: answers[key] for key in [*(k for k in ANSWERS if k in answers), *(k for k in answers if k not in ANSWERS)]
+    }
+
+
 def decibels(value: float, sign: bool = False) -> str:
     """Two digits with a true minus sign."""
     return f"{value:{'+' if sign else ''}.2f}".replace("-", "−")

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
 from tasks import baselines, files, metrics, modelio
-from tasks._tables import answer_rows, frame_curve, source_means, summarise, write_csv
+from tasks._scores import answer_rows, frame_curve, source_means, summarise, write_csv
 from tasks.clips import ClipDataset
 from tasks.params import Recipe
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Predict = Callable[[baselines.Clip], baselines.Output]
 
 FIT_CLIPS = 1024  # training clips the baselines are fitted on, evenly spaced; all 2,448 of the actions add 0.01 dB
+SHOWCASE = 6  # classes shown at most, the liveliest first
 EXAMPLES = 3  # clips kept for each of worst, median and best
 LINEAR = "patch_pca_chosen"  # the best linear answer with as many floats as the model
 
@@ -62,7 +61,7 @@ def run(name: str, recipe: Recipe, frames: Path, clips: Path, run: Path, out: Pa
         }
         result = identity | summarise(per_clip, recipe.evaluation)
         files.write_json(folder / "metrics.json", result)
-        write_csv(answer_rows(result), folder / "answers.csv")
+        write_csv(pd.DataFrame(answer_rows(name, result["answers"])), folder / "answers.csv")
 
 
 def _model(name: str, recipe: Recipe, run: Path, card: dict[str, Any], shape: tuple[int, ...]) -> Predict:
@@ -103,8 +102,6 @@ def _judge(
     test: ClipDataset, answers: dict[str, tuple[int, Predict]], batch_clips: int
 ) -> tuple[pd.DataFrame, dict[str, NDArray[np.float64]]]:
     """One row a clip and answer, and every answer's squared error of each frame (clips, T)."""
-    import pandas as pd
-
     about = test.table[["clip", "source", "group", "label", "first_frame", "first_seconds"]].reset_index(drop=True)
     about["group"] = about["group"].astype(str)
     rows: list[pd.DataFrame] = []
@@ -124,8 +121,6 @@ def _judge(
 
 def _frames_of(mse: NDArray[np.float64], test: ClipDataset, frames: Path) -> pd.DataFrame:
     """One row a test frame, with the number and time it has in its source."""
-    import pandas as pd
-
     t = test.shape[0]
     clip = test.table.loc[test.table.index.repeat(t)].reset_index(drop=True)
     table = clip[["source", "clip"]].assign(frame_in_clip=np.tile(np.arange(t), len(mse)))
@@ -148,7 +143,7 @@ def _examples(test: ClipDataset, per_clip: pd.DataFrame, model: Predict, linear:
     middle = (len(by_psnr) - few) // 2
     chosen = {"worst": by_psnr[:few], "median": by_psnr[middle : middle + few], "best": by_psnr[::-1][:few]}
     lively = scores.sort_values(["moving_fraction", "clip"], ascending=[False, True]).drop_duplicates("label")
-    chosen["showcase"] = lively.sort_values("label").index.to_numpy()
+    chosen["showcase"] = lively.index.to_numpy()[:SHOWCASE]
     role = np.array([r for r, numbers in chosen.items() for _ in numbers])
     rank = np.array([i for numbers in chosen.values() for i in range(len(numbers))])
     numbers = np.concatenate(list(chosen.values()))

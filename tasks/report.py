@@ -21,7 +21,8 @@ from tasks._index_page import comparisons, index_set
 from tasks._pages import bar, data_href, error_strip, href
 from tasks._recipe_page import recipe_page
 from tasks._results import Result
-from tasks._verdicts import ARCHITECTURES, THE_QUESTION, Comparison, against_baselines, against_champion
+from tasks._scores import answer_rows, write_csv
+from tasks._verdicts import ARCHITECTURES, THE_QUESTION, Comparison, against_baselines, against_champion, in_order
 from tasks.metrics import MOVING_RANGE
 from tasks.params import Params
 
@@ -145,21 +146,15 @@ def _plots(results: Sequence[Result], folder: Path) -> None:
     import pandas as pd
 
     folder.mkdir()
-    answers, losses = [], []
+    answers: list[dict[str, Any]] = []
+    losses = []
     for r in results:
-        for answer, scores in (r.metrics or {"answers": {}})["answers"].items():
-            row = {"recipe": r.name, "answer": answer, "floats": scores["floats"]}
-            for metric, score in scores.items():
-                if isinstance(score, dict):
-                    row |= {metric: score["value"], f"{metric}_low": score["low"], f"{metric}_high": score["high"]}
-            answers.append(row)
+        if r.metrics is not None:
+            answers += answer_rows(r.name, in_order(r.metrics["answers"]))
         if r.history is not None:
-            losses.append(r.history[["step", "loss"]].assign(recipe=r.name))
-    empty = pd.DataFrame(columns=["recipe", "step", "loss"])
-    pd.DataFrame(answers).to_csv(folder / "answers.csv", index=False, lineterminator="\n")
-    (pd.concat(losses) if losses else empty).to_csv(
-        folder / "losses.csv", index=False, lineterminator="\n", columns=["recipe", "step", "loss"]
-    )
+            losses.append(r.history[["step", "loss"]].assign(recipe=r.name)[["recipe", "step", "loss"]])
+    write_csv(pd.DataFrame(answers, columns=None if answers else ["recipe", "answer"]), folder / "answers.csv")
+    write_csv(pd.concat(losses) if losses else pd.DataFrame(columns=["recipe", "step", "loss"]), folder / "losses.csv")
 
 
 def _strip(members: Sequence[Result], path: Path) -> None:

@@ -1,0 +1,102 @@
+"""The tables of an evaluation: means with intervals, gains, sources, the curve within a clip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks import files, metrics
+from tasks.params import Evaluation
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HIGHER_IS_BETTER = ("psnr_db", "ssim", "psnr_moving_db", "psnr_still_db")
+
+
+def summarise(per_clip: pd.DataFrame, settings: Evaluation) -> dict[str, Any]:
+    """The tables of `metrics.json`: per answer a mean and interval for every metric, and the model's paired gains.
+
+    Args:
+        per_clip: one row a clip and answer, as in `clips.parquet`; the answers hold the same clips in the same order.
+    """
+    names = list(dict.fromkeys(per_clip["answer"]))
+    parts = {answer: per_clip[per_clip["answer"] == answer] for answer in names}
+    groups = list(parts["model"]["group"])
+
+    def interval(values: Any) -> dict[str, float | None]:
+        drawn = metrics.bootstrap(values, groups, samples=settings.bootstrap_samples, seed=settings.bootstrap_seed)
+        return drawn.as_dict()
+
+    gains = {}
+    for answer in names[1:]:
+        assert list(parts[answer]["clip"]) == list(parts["model"]["clip"])
+        paired = {m: parts["model"][m].to_numpy() - parts[answer][m].to_numpy() for m in HIGHER_IS_BETTER}
+        gains[answer] = {m: interval(values) for m, values in paired.items()}
+    answers = {
+        answer: {"floats": int(part["floats"].iloc[0])} | {m: interval(part[m]) for m in metrics.METRICS}
+        for answer, part in parts.items()
+    }
+    return {
+        "clips": len(parts["model"]),
+        "groups": sorted(set(groups)),
+        "moving_fraction": float(parts["model"]["moving_fraction"].mean()),
+        "intervals": {
+            "method": "95% percentile bootstrap over groups, all clips of a drawn group",
+            "samples": settings.bootstrap_samples,
+            "seed": settings.bootstrap_seed,
+            "note": metrics.interval_note(groups),
+        },
+        "primary": {"metric": "psnr_db", "higher_is_better": True, **answers["model"]["psnr_db"]},
+        "answers": answers,
+        "gains": gains,
+    }
+
+
+def source_means(per_clip: pd.DataFrame) -> pd.DataFrame:
+    """Mean of every metric over a source's clips, the model's worst source first."""
+    keys = ["source", "group", "label", "answer"]
+    means = {m: (m, "mean") for m in metrics.METRICS}
+    table = per_clip.groupby(keys, as_index=False, sort=True).agg(clips=("clip", "size"), **means)
+    of_model = table[table["answer"] == "model"].set_index("source")["psnr_db"]
+    ranked = table.assign(rank=table["source"].map(of_model)).sort_values(["rank", *keys], kind="stable")
+    return ranked.drop(columns="rank")
+
+
+def frame_curve(per_frame: dict[str, NDArray[np.float64]]) -> pd.DataFrame:
+    """Per answer and place in the clip: mean error over clips, and the middle half of the clips' PSNR.
+
+    Args:
+        per_frame: mean squared error of every frame, (clips, T), of every answer.
+    """
+    import pandas as pd
+
+    parts = []
+    for answer, mse in per_frame.items():
+        psnr = metrics.psnr_db(mse)
+        low, high = np.quantile(psnr, (0.25, 0.75), axis=0)
+        scores = {"mse": mse.mean(axis=0), "psnr_db": psnr.mean(axis=0)}
+        scores |= {"psnr_db_quarter": low, "psnr_db_three_quarters": high}
+        parts.append(pd.DataFrame({"answer": answer, "frame_in_clip": np.arange(mse.shape[1]), **scores}))
+    return pd.concat(parts)
+
+
+def answer_rows(recipe: str, answers: dict[str, Any]) -> list[dict[str, Any]]:
+    """`answers` of metrics.json as one flat row each, for plots."""
+    rows = []
+    for answer, scores in answers.items():
+        row: dict[str, Any] = {"recipe": recipe, "answer": answer, "floats": scores["floats"]}
+        for metric in metrics.METRICS:
+            score = scores[metric]
+            row |= {metric: score["value"], f"{metric}_low": score["low"], f"{metric}_high": score["high"]}
+        rows.append(row)
+    return rows
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Floats so that they read back exactly, LF line ends, atomically."""
+    with files.replacing(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
