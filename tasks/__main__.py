@@ -63,7 +63,9 @@ def run_stage(a: argparse.Namespace) -> None:
         case "train":
             from tasks import train
 
-            train.run(a.name, p.recipe(a.name), a.frames, a.clips, a.out, a.timing, a.state)
+            recipe = p.recipe(a.name)
+            sampled = p.dataset(recipe.dataset).frames
+            train.run(a.name, recipe, sampled, a.frames, a.clips, a.out, a.timing, a.state)
         case "evaluate":
             from tasks import evaluate
 

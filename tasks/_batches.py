@@ -1,0 +1,116 @@
+"""Which clips stand in which batch, and fetching them ahead of the step that needs them.
+
+Nothing here keeps a state: batch i follows from the seed and i, so that a run continued at step i sees what it would have seen.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tasks.clips import ClipDataset
+
+Fetch = Callable[[np.ndarray], Tensor]
+
+AHEAD_BATCHES = 2
+RESIDENT_FRACTION = 0.4  # of the accelerator's free memory; the rest is for weights, gradients and activations
+
+
+def batch_indices(seed: int, step: int, batch_clips: int, clips: int) -> np.ndarray:
+    """The clips of batch `step`, int64 (batch_clips,): every clip once an epoch, in an order of its own each epoch.
+
+    A batch may straddle two epochs; no clip is dropped. Computed for any `step` without the ones before it.
+    """
+    positions = np.arange(step * batch_clips, (step + 1) * batch_clips)
+    epochs, places = positions // clips, positions % clips
+    indices = np.empty(batch_clips, np.int64)
+    for epoch in np.unique(epochs):
+        chosen = epochs == epoch
+        indices[chosen] = _permutation(seed, int(epoch), clips)[places[chosen]]
+    return indices
+
+
+@functools.lru_cache(maxsize=4)
+def _permutation(seed: int, epoch: int, clips: int) -> np.ndarray:
+    key = np.array([seed % 2**64, epoch], np.uint64)
+    return np.random.Generator(np.random.Philox(key=key)).permutation(clips)
+
+
+def step_seed(seed: int, step: int, rank: int) -> int:
+    """The seed of whatever is random inside one step (dropout, noise), 63 bits."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{step}/{rank}".encode()).digest()[:8], "big") >> 1
+
+
+def evenly_spaced(clips: int, wanted: int) -> np.ndarray:
+    """At most `wanted` of `clips` indices, from the first to the last, evenly apart, each once."""
+    return np.unique(np.linspace(0, clips - 1, min(clips, wanted)).round().astype(np.int64))
+
+
+def reader(dataset: ClipDataset, frames: Path, device: torch.device) -> tuple[Fetch, bool]:
+    """How clips reach the device, and whether they already lie there.
+
+    On an accelerator the frame stores are copied over once if they fit (frames, not clips: overlapping clips share
+    them); otherwise clips are read from the memory-mapped stores and sent as uint8.
+    """
+    if device.type == "cuda":
+        stores = _stores(dataset, frames)
+        free_bytes, _ = torch.cuda.mem_get_info(device)
+        if sum(store.nbytes for store in stores.values()) < RESIDENT_FRACTION * free_bytes:
+            return resident(dataset, stores, device), True
+
+    def fetch(indices: np.ndarray) -> Tensor:
+        clip_BTHWC = torch.from_numpy(dataset.clips(indices))
+        return clip_BTHWC.pin_memory() if device.type == "cuda" else clip_BTHWC
+
+    return fetch, False
+
+
+def resident(dataset: ClipDataset, stores: dict[str, np.ndarray], device: torch.device) -> Fetch:
+    """Clips gathered from frames that lie on the device."""
+    offsets, total = {}, 0
+    for source, store in stores.items():
+        offsets[source] = total
+        total += len(store)
+    frames_NHWC = torch.empty((total, *dataset.shape[1:]), dtype=torch.uint8, device=device)
+    for source, store in stores.items():
+        frames_NHWC[offsets[source] : offsets[source] + len(store)] = torch.from_numpy(np.array(store)).to(device)
+    table = dataset.table
+    first = table["source"].map(offsets).to_numpy(np.int64) + table["first_row"].to_numpy(np.int64)
+    rows = first[:, None] + table["step"].to_numpy(np.int64)[:, None] * np.arange(dataset.shape[0])
+    rows_NT = torch.from_numpy(rows).to(device)
+
+    def fetch(indices: np.ndarray) -> Tensor:
+        return frames_NHWC[rows_NT[torch.from_numpy(indices).to(device)]]
+
+    return fetch
+
+
+def _stores(dataset: ClipDataset, frames: Path) -> dict[str, np.ndarray]:
+    return {source: np.load(frames / f"{source}.npy", mmap_mode="r") for source in sorted(set(dataset.table["source"]))}
+
+
+def ahead(fetch: Fetch, indices: Callable[[int], np.ndarray], steps: range) -> Iterator[Tensor]:
+    """The clips of each step in turn, uint8 (B, T, H, W, C), fetched by one thread while earlier steps compute."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="clips") as pool:
+        waiting: deque[Future[Tensor]] = deque()
+        coming = iter(steps)
+
+        def ask() -> None:
+            step = next(coming, None)
+            if step is not None:
+                waiting.append(pool.submit(lambda: fetch(indices(step))))
+
+        for _ in range(AHEAD_BATCHES):
+            ask()
+        while waiting:
+            clip_BTHWC = waiting.popleft().result()
+            ask()
+            yield clip_BTHWC

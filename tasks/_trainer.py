@@ -1,0 +1,271 @@
+"""The training loop, the same for every architecture.
+
+    batch i <- (seed, i)      for each part: zero, loss, backward, clip, step      moving average      now and then: row, picture, checkpoint
+
+Nothing random outlives a step and the learning rate follows from the step's number, so that weights, moments, moving
+average and the number of the step are all there is to save: a run continued from a checkpoint takes the same path, on
+a CPU to the last bit.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning_fabric
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel
+
+import models
+from models import VideoModel
+from tasks import _checkpoint, _samples
+from tasks._batches import ahead, batch_indices, evenly_spaced, reader, step_seed
+from tasks._checkpoint import Checkpoint
+from tasks.clips import ClipDataset
+from tasks.exits import DivergedError
+from tasks.params import Recipe, Training
+
+INITIALISE_BYTES = 256 * 2**20  # training clips shown to `initialise`, evenly spaced over the split
+Row = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is trained on; `validation` is looked at, never used to choose."""
+
+    train: ClipDataset
+    validation: ClipDataset | None
+    frames: Path
+
+    @property
+    def shown(self) -> ClipDataset:
+        return self.train if self.validation is None else self.validation
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who hears of a row of the history (completed steps, values), of a picture, and of steps going by."""
+
+    row: Callable[[int, Row], None]
+    picture: Callable[[Path], None]
+    step: Callable[[int, str], None]
+
+
+def clip_settings(dataset: ClipDataset) -> dict[str, int]:
+    """What every architecture is told about its clips."""
+    frames, height_px, width_px, channels = dataset.shape
+    return {"frames": frames, "height_px": height_px, "width_px": width_px, "channels": channels}
+
+
+def learning_rate(t: Training, step: int) -> float:
+    """Linear warm-up over `warmup_steps`, then half a cosine down to 0 at `steps`, or constant."""
+    peak = t.optimizer.learning_rate
+    if step < t.warmup_steps:
+        return peak * (step + 1) / t.warmup_steps
+    if t.decay == "constant":
+        return peak
+    return peak * 0.5 * (1.0 + math.cos(math.pi * (step - t.warmup_steps) / max(t.steps - t.warmup_steps, 1)))
+
+
+def make_optimizer(t: Training, parameters: list[nn.Parameter]) -> Optimizer:
+    """The recipe's optimizer over one part of a model."""
+    o = t.optimizer
+    if o.name == "sgd":
+        return torch.optim.SGD(parameters, o.learning_rate, momentum=o.beta1, weight_decay=o.weight_decay)
+    adam = torch.optim.AdamW if o.name == "adamw" else torch.optim.Adam
+    return adam(parameters, o.learning_rate, betas=(o.beta1, o.beta2), weight_decay=o.weight_decay, fused=True)
+
+
+def moving_average(model: VideoModel, decay: float) -> AveragedModel:
+    """Average of the parameters, buffers copied. After n steps the decay is at most (1 + n) / (10 + n), so that the
+    average of a short run is not mostly its start."""
+
+    def average(means: Any, values: Any, n: Any) -> None:
+        steps = int(n)
+        torch._foreach_lerp_(means, values, 1.0 - min(decay, (1.0 + steps) / (10.0 + steps)))
+
+    return AveragedModel(model, multi_avg_fn=average)
+
+
+class _Loss(nn.Module):
+    """A model's loss as a forward pass: precision and DDP act on calls of a module only."""
+
+    def __init__(self, model: VideoModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, clip_BTHWC: Tensor, part: str) -> tuple[Tensor, dict[str, Tensor]]:
+        return self.model.loss({"clip": clip_BTHWC}, part)
+
+
+class Trainer:
+    """One training on one process of one or more. Rank 0 alone writes.
+
+    After `train`, `kept` is the model to keep, `rows` the history and `segments` the seconds spent: one entry for each
+    (re)start, up to the last checkpoint that counted.
+    """
+
+    def __init__(
+        self, fabric: lightning_fabric.Fabric, recipe: Recipe, data: Data, state: Path, resume: Checkpoint | None
+    ) -> None:
+        self.clock = time.monotonic()
+        self.fabric, self.data, self.state, self.t = fabric, data, state, recipe.training
+        if self.t.threads:
+            torch.set_num_threads(self.t.threads)
+        if fabric.device.type == "cuda":
+            torch.set_float32_matmul_precision("high")
+        torch.manual_seed(self.t.seed)
+        model = models.build(recipe.architecture, **recipe.config, **clip_settings(data.train))
+        if resume is None:
+            budget = max(1, INITIALISE_BYTES // math.prod(data.train.shape))
+            model.initialise(torch.from_numpy(data.train.clips(evenly_spaced(len(data.train), budget))))
+        else:
+            model.load_state_dict(resume.tensors("model"))
+        if getattr(model, "channels_last_3d", False):
+            _channels_last_3d(model)
+        optimizers = [make_optimizer(self.t, list(model.parameters_of(part))) for part in model.parts]
+        self.loss, *wrapped = fabric.setup(_Loss(model), *optimizers)
+        self.model, self.optimizers = model.train(), dict(zip(model.parts, wrapped, strict=True))
+        self.bare = dict(zip(model.parts, optimizers, strict=True))
+        self.average = moving_average(model, self.t.ema_decay) if self.t.ema_decay else None
+        if self.average is not None:
+            self.average.eval().requires_grad_(False)
+        self._restore(resume)
+
+    def _restore(self, resume: Checkpoint | None) -> None:
+        record: dict[str, Any] = {"rows": [], "sums": {}, "counted": 0, "segments": []} if resume is None else resume.record
+        self.first = 0 if resume is None else resume.step
+        self.rows: list[Row] = record["rows"]
+        self.earlier: list[dict[str, float]] = record["segments"]
+        self.counted: int = record["counted"]
+        device = self.fabric.device
+        self.sums = {k: torch.tensor(v, dtype=torch.float64, device=device) for k, v in record["sums"].items()}
+        if resume is not None:
+            for part, optimizer in self.bare.items():
+                _checkpoint.restore_optimizer(optimizer, resume.tensors(f"optimizer.{part}"))
+            if self.average is not None:
+                self.average.load_state_dict(resume.tensors("average"))
+
+    @property
+    def kept(self) -> VideoModel:
+        """The weights that are kept: the moving average where there is one, else the last."""
+        kept = self.model if self.average is None else self.average.module
+        assert isinstance(kept, VideoModel)
+        return kept
+
+    def segments(self, done: int) -> list[dict[str, float]]:
+        """Seconds spent, one entry for each (re)start."""
+        return [*self.earlier, {"first_step": self.first, "last_step": done, "seconds": time.monotonic() - self.clock}]
+
+    def train(self, listener: Listener) -> None:
+        """Run the steps that are left.
+
+        Raises:
+            DivergedError: the loss or a gradient is NaN or infinite; the last checkpoint holds the last good weights.
+        """
+        t, fabric = self.t, self.fabric
+        fetch, _ = reader(self.data.train, self.data.frames, fabric.device)
+        mine = slice(fabric.global_rank, None, fabric.world_size)
+        clips = len(self.data.train)
+        batches = ahead(fetch, lambda i: batch_indices(t.seed, i, t.batch_clips, clips)[mine], range(self.first, t.steps))
+        if self.first == 0:
+            self._save(0)
+        for step, clip_BTHWC in zip(range(self.first, t.steps), batches, strict=True):
+            self._step(step, clip_BTHWC.to(fabric.device, non_blocking=True))
+            done = step + 1
+            sample = done % t.sample_every_steps == 0 or done == t.steps
+            if sample or done % t.log_every_steps == 0:
+                self._row(done, sample, listener)
+            if done % t.checkpoint_every_steps == 0 and done < t.steps:
+                self._save(done)
+            if self.rows:
+                listener.step(done, f"loss {self.rows[-1]['loss']:.5g}")
+
+    def _step(self, step: int, clip_BTHWC: Tensor) -> None:
+        torch.manual_seed(step_seed(self.t.seed, step, self.fabric.global_rank))
+        for part, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(self.t, step)
+            optimizer.zero_grad(set_to_none=True)
+            loss, scalars = self.loss(clip_BTHWC, part)
+            self.fabric.backward(loss)
+            limit = self.t.gradient_clip_norm or math.inf
+            norm = self.fabric.clip_gradients(self.loss, optimizer, max_norm=limit, error_if_nonfinite=False)
+            assert norm is not None
+            if self.fabric.device.type == "cpu":  # on an accelerator this would wait for the device: checked at rows
+                self._finite(step + 1, float(loss.detach()) + float(norm))
+            optimizer.step()
+            suffix = "" if part == self.model.parts[0] else f"_{part}"
+            for name, value in {"loss": loss, "gradient_norm": norm, **scalars}.items():
+                self._add(name + (suffix if name in {"loss", "gradient_norm"} else ""), value)
+        self.counted += 1
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+
+    def _add(self, name: str, value: Tensor) -> None:
+        value = value.detach().to(torch.float64)
+        self.sums[name] = self.sums[name] + value if name in self.sums else value.clone()
+
+    def _finite(self, done: int, value: float) -> None:
+        if math.isfinite(value):
+            return
+        kept = _checkpoint.latest(self.state, lambda _: None)
+        raise DivergedError(
+            f"the loss or a gradient became {value} at step {done} of {self.t.steps}. The last good weights are in "
+            f"{kept.path if kept else 'no checkpoint'}. Lower training.optimizer.learning_rate, set "
+            "training.gradient_clip_norm, or use precision 32-true, and train again"
+        )
+
+    def _means(self) -> Row:
+        return {name: float(self.fabric.all_reduce(s / self.counted, reduce_op="mean")) for name, s in self.sums.items()}
+
+    def _row(self, done: int, sample: bool, listener: Listener) -> None:
+        means = self._means()
+        self._finite(done, means["loss"] + means["gradient_norm"])
+        self.sums, self.counted = {}, 0
+        row: Row = {"loss": means.pop("loss"), **dict(sorted(means.items()))}
+        row["learning_rate"] = learning_rate(self.t, done - 1)
+        if sample and self.fabric.is_global_zero:
+            row |= self._look(done, listener)
+        self.rows.append({"step": done, **row})
+        listener.row(done, row)
+
+    def _look(self, done: int, listener: Listener) -> Row:
+        """Write a picture of what the kept model makes of a few clips; measure it on the validation split."""
+        model, device = self.kept.eval(), self.fabric.device
+        path = self.state / "samples" / f"step_{done:08d}.png"
+        shown = self.data.shown.clips(evenly_spaced(len(self.data.shown), _samples.SHOWN_CLIPS))
+        _samples.write_picture(path, model, torch.from_numpy(shown).to(device))
+        listener.picture(path)
+        found: Row = {}
+        if (validation := self.data.validation) is not None:
+            fetch, _ = reader(validation, self.data.frames, torch.device("cpu"))
+            found["validation_psnr_db"] = _samples.psnr_db(model, fetch, len(validation), self.t.batch_clips)
+        self.model.train()
+        return found
+
+    def _save(self, done: int) -> None:
+        sums = {name: float(self.fabric.all_reduce(s, reduce_op="mean")) for name, s in self.sums.items()}
+        self._finite(done, sum(sums.values()))
+        if not self.fabric.is_global_zero:
+            return
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        for part, optimizer in self.bare.items():
+            tensors |= {f"optimizer.{part}.{k}": v for k, v in _checkpoint.optimizer_tensors(optimizer).items()}
+        if self.average is not None:
+            tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
+        record = {"rows": self.rows, "sums": sums, "counted": self.counted, "segments": self.segments(done)}
+        _checkpoint.save(self.state, done, tensors, record)
+
+
+def _channels_last_3d(model: VideoModel) -> None:
+    """Lay out the weights of 3-D convolutions channels last (`Module.to` would refuse those of other layers)."""
+    for parameter in model.parameters():
+        if parameter.dim() == 5:
+            parameter.data = parameter.data.to(memory_format=torch.channels_last_3d)

@@ -1,0 +1,88 @@
+"""A trained model as an MLflow model that needs MLflow and torch, no code of ours, and no pickle.
+
+The network's `predict` is traced by `torch.export` (MLflow's pt2 format) with the batch dimension left open: uint8
+clips in, float32 frames out, normalisation inside.
+"""
+
+from __future__ import annotations
+
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models import VideoModel
+
+TOLERANCE = 1e-5  # largest difference of an output between the export and the model it was made from, of 0 to 1
+METADATA = "rushes"
+
+
+class _Predict(nn.Module):
+    def __init__(self, model: VideoModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, clip_BTHWC: Tensor) -> Tensor:
+        return self.model.predict(clip_BTHWC)
+
+
+def example_clips(count: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Clips of noise over the whole range, uint8 (count, T, H, W, C)."""
+    return np.random.default_rng(count).integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+def save(model: VideoModel, folder: Path, metadata: dict[str, Any]) -> None:
+    """Export `model` (CPU, eval mode) into `folder`, load it back and compare.
+
+    Raises:
+        ValueError: what is loaded does not answer as the model does, for a batch of 1, 2 or 3 clips.
+    """
+    import mlflow.pytorch
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    c = model.config
+    shape = (c.frames, c.height_px, c.width_px, c.channels)
+    signature = ModelSignature(
+        inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *shape))]),
+        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, *shape))]),
+    )
+    packages = {name: version(name).split("+")[0] for name in ("mlflow", "torch", "numpy")}
+    mlflow.pytorch.save_model(
+        _Predict(model).eval(),
+        folder,
+        signature=signature,
+        input_example=example_clips(2, shape),  # a batch of 1 would fix the batch dimension at 1
+        pip_requirements=[f"{name}=={number}" for name, number in packages.items()],
+        metadata={METADATA: metadata},
+    )
+    for large in ("input_example.json", "serving_input_example.json"):
+        (folder / large).unlink(missing_ok=True)
+    shutil.rmtree(folder / "__pycache__", ignore_errors=True)
+    written = Model.load(str(folder))
+    written.saved_input_example_info = None  # noise, as numbers in text, a hundred times the size of the clip
+    written.flavors["python_function"]["config"] = {"device": "cpu"}  # an exported model cannot move to another device
+    written.save(str(folder / "MLmodel"))
+    _verify(model, folder, shape)
+
+
+@torch.no_grad()
+def _verify(model: VideoModel, folder: Path, shape: tuple[int, ...]) -> None:
+    import mlflow.pyfunc
+
+    loaded = mlflow.pyfunc.load_model(str(folder))
+    for count in (1, 2, 3):
+        clip_BTHWC = example_clips(count, shape)
+        expected = model.predict(torch.from_numpy(clip_BTHWC)).numpy()
+        answer = loaded.predict(clip_BTHWC)
+        if answer.shape != expected.shape or answer.dtype != expected.dtype:
+            raise ValueError(f"the exported model answers {answer.dtype} {answer.shape}, not {expected.dtype} {expected.shape}")
+        if not (difference := float(np.abs(answer - expected).max())) <= TOLERANCE:
+            raise ValueError(
+                f"the exported model differs from the trained one by {difference:.2g} (allowed: {TOLERANCE:g}) on {count}"
+                " clip(s), so it was not registered; check that predict of its architecture depends on nothing but its input"
+            )

@@ -1,0 +1,134 @@
+"""The tracking store: where it is, whether it answers, and a client that gives up quickly."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from filelock import FileLock
+
+from tasks.exits import UnreachableError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+EXPERIMENT = "rushes"
+CONNECT_SECONDS = 3.0
+_SQLITE = "sqlite:///"
+# A store that is away must be noticed in seconds; by default MLflow tries for minutes.
+_SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",  # what is loaded here was exported here, without pickle
+}
+# Warnings about MLflow's own code, which its user can do nothing about.
+_NOISE = ("The ``noload`` loader strategy is deprecated", ".*Any type hint is inferred as AnyType")
+
+
+def project_folder() -> Path:
+    """The nearest folder from the working folder upwards that holds `dvc.yaml`, or the working folder."""
+    here = Path.cwd()
+    return next((folder for folder in [here, *here.parents] if (folder / "dvc.yaml").is_file()), here)
+
+
+def tracking_uri() -> str:
+    """`MLFLOW_TRACKING_URI`, or SQLite beside the project's data."""
+    local = project_folder() / "data" / "mlflow" / "mlflow.db"
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}{local}"
+
+
+def prepare() -> None:
+    """Settle MLflow's own settings; before it is imported. What the user has set stays."""
+    for key, value in _SETTINGS.items():
+        os.environ.setdefault(key, value)
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for message in _NOISE:
+        warnings.filterwarnings("ignore", message=message)
+
+
+def require_reachable(uri: str) -> None:
+    """Raise `UnreachableError` within seconds if nobody listens at an http(s) store."""
+    parts = urlsplit(uri)
+    if parts.scheme not in {"http", "https"}:
+        return
+    address = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+    try:
+        socket.create_connection(address, CONNECT_SECONDS).close()
+    except OSError as error:
+        raise UnreachableError(f"{_away(uri)} ({error})") from error
+
+
+def _away(uri: str) -> str:
+    return (
+        f"the tracking store {uri} does not answer; start it, or correct MLFLOW_TRACKING_URI, or unset it to use the"
+        " project's own store"
+    )
+
+
+def database_folder(uri: str) -> Path | None:
+    """The folder of a SQLite store; None for any other."""
+    return Path(uri.removeprefix(_SQLITE)).absolute().parent if uri.startswith(_SQLITE) else None
+
+
+@contextlib.contextmanager
+def connected(uri: str) -> Iterator[MlflowClient]:
+    """A client of the store, made ready where it is the local one.
+
+    Raises:
+        UnreachableError: the store does not answer, now or while the block runs.
+    """
+    require_reachable(uri)
+    prepare()
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    try:
+        _create(uri)
+        yield MlflowClient(tracking_uri=uri, registry_uri=uri)
+    except MlflowException as error:
+        if "API request to" in str(error) or "database is locked" in str(error):
+            raise UnreachableError(f"{_away(uri)} ({str(error):.200})") from error
+        raise
+
+
+def _create(uri: str) -> None:
+    """Make a SQLite store on first use, one process at a time: two at once would trip over the table definitions."""
+    folder = database_folder(uri)
+    if folder is None or (folder / "created").is_file():
+        return
+    from mlflow import MlflowClient
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "create.lock", timeout=120):
+        MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments(max_results=1)
+        (folder / "created").touch()
+
+
+def experiment_id(client: MlflowClient, uri: str) -> str:
+    """The experiment all runs stand in; artifacts of a SQLite store lie beside it."""
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is None:
+        folder = database_folder(uri)
+        location = None if folder is None else (folder / "artifacts").as_uri()
+        try:
+            return client.create_experiment(EXPERIMENT, artifact_location=location)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(EXPERIMENT)
+            assert found is not None
+    return found.experiment_id

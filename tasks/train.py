@@ -1,0 +1,234 @@
+"""The train stage: one recipe, from clips to a run folder. A killed run goes on where it was.
+
+While it trains, everything stands in the state folder; the run folder appears whole, at the end.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import importlib.util
+import shutil
+from pathlib import Path
+from typing import Any
+
+import lightning_fabric
+import torch
+from lightning_fabric.strategies import DDPStrategy, Strategy
+
+import models
+from tasks import _batches, _checkpoint, _trainer, modelio
+from tasks._progress import Progress
+from tasks._trainer import Data, Listener, Row, Trainer, clip_settings
+from tasks.clips import ClipDataset
+from tasks.exits import DivergedError
+from tasks.files import replacing, replacing_folder, sha256_of, write_json
+from tasks.params import Frames, Recipe, Training
+from tasks.tracking.runs import RunLogger, RunStart
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What every process of one training is given."""
+
+    name: str
+    recipe: Recipe
+    sampled: Frames
+    data: Data
+    out: Path
+    timing: Path
+    state: Path
+    run: RunStart
+
+
+def run(
+    name: str, recipe: Recipe, sampled: Frames, frames: Path, clips: Path, out: Path, timing: Path, state: Path
+) -> None:
+    """Train `recipe` on the train split and write the run folder `out` and the seconds it took, `timing`.
+
+    Args:
+        name: the recipe's key; names the run in the tracking store.
+        sampled: how the frames were stored, noted beside the weights for whoever feeds the model later.
+        frames: frame stores.
+        clips: clip manifest.
+        out: run folder: `weights.safetensors`, `model.json`, `history.csv`, `samples/`.
+        timing: JSON file, the only output that holds measured time.
+        state: resumable state. Emptied when the run is finished, but for what the tracking store has not received.
+
+    Raises:
+        ValueError: a setting does not fit the data or the machine, or another trainer holds `state`.
+        DivergedError: the loss became NaN or infinite; `state` keeps the last good weights.
+    """
+    t = recipe.training
+    data = _open(frames, clips)
+    _check(t, len(data.train))
+    settings = {
+        "architecture": recipe.architecture,
+        "config": {**recipe.config, **clip_settings(data.train)},
+        "training": t.model_dump(),
+        "data": data.train.data_sha256,
+        "code": _code_sha256(recipe.architecture),
+        "torch": torch.__version__,
+    }
+    with _checkpoint.only_trainer(state), Progress(f"train {name}", t.steps) as progress:
+        goes_on = _checkpoint.claim(state, settings, progress.say)
+        key = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()
+        start = RunStart(state / "tracking", key, name, _parameters(recipe, data), data.train.data_sha256, goes_on)
+        job = Job(name, recipe, sampled, data, out, timing, state, start)
+        fabric = lightning_fabric.Fabric(
+            accelerator=t.accelerator, devices=t.devices, precision=t.precision, strategy=_strategy(recipe, data)
+        )
+        trouble = fabric.launch(_work, job)
+        if trouble is not None:
+            raise DivergedError(trouble)
+        _checkpoint.clear(state)
+
+
+def _open(frames: Path, clips: Path) -> Data:
+    import pandas as pd
+
+    manifest = clips / "clips.parquet"
+    if not manifest.is_file():
+        raise ValueError(f"{manifest} does not exist; assemble the data set first: dvc repro assemble@{clips.name}")
+    splits = set(pd.read_parquet(manifest, columns=["split"])["split"])
+    validation = ClipDataset(frames, clips, "validation") if "validation" in splits else None
+    return Data(ClipDataset(frames, clips, "train"), validation, frames)
+
+
+def _check(t: Training, clips: int) -> None:
+    if t.batch_clips % t.devices:
+        raise ValueError(f"training.batch_clips is {t.batch_clips}, which {t.devices} devices cannot share evenly")
+    if t.accelerator == "cuda" and torch.cuda.device_count() < t.devices:
+        raise ValueError(
+            f"training asks for {t.devices} CUDA device(s), and torch {torch.__version__} sees {torch.cuda.device_count()};"
+            " set training.accelerator to cpu or auto"
+        )
+    assert clips > 0
+
+
+def _strategy(recipe: Recipe, data: Data) -> Strategy | str:
+    """Processes are spawned, not this command started anew: a stage has effects that must happen once."""
+    if recipe.training.devices == 1:
+        return "auto"
+    parts = models.build(recipe.architecture, **recipe.config, **clip_settings(data.train)).parts
+    return DDPStrategy(start_method="spawn", find_unused_parameters=len(parts) > 1)
+
+
+def _code_sha256(architecture: str) -> str:
+    """The code that decides the weights: the architecture's, the parts it shares, the loop's."""
+    found = importlib.util.find_spec(f"models.{architecture}") if architecture in models.names() else None
+    own = [] if found is None or found.origin is None else [Path(found.origin)]  # unknown: models.build says so
+    shared = sorted(Path(models.__file__).parent.glob("_*.py"))
+    paths = [*own, *shared, Path(_trainer.__file__), Path(_batches.__file__)]
+    return hashlib.sha256("\n".join(sha256_of(path) for path in paths).encode()).hexdigest()
+
+
+def _parameters(recipe: Recipe, data: Data) -> dict[str, str]:
+    """What the tracking store lists as the run's parameters."""
+    flat: dict[str, Any] = {"dataset": recipe.dataset, "architecture": recipe.architecture, "train_clips": len(data.train)}
+    flat |= {f"config.{k}": v for k, v in {**recipe.config, **clip_settings(data.train)}.items()}
+    for key, value in recipe.training.model_dump().items():
+        nested = value.items() if isinstance(value, dict) else [("", value)]
+        flat |= {f"training.{key}.{k}".rstrip("."): v for k, v in nested}
+    return {key: str(value) for key, value in flat.items()}
+
+
+def _work(fabric: lightning_fabric.Fabric, job: Job) -> str | None:
+    """One process of the training. Returns what went wrong, if the loss stopped being a number."""
+    if not fabric.is_global_zero:
+        return _silent(fabric, job)
+    t = job.recipe.training
+    with RunLogger(job.run) as logger, Progress(f"train {job.name}", t.steps) as progress:
+        checkpoint = _checkpoint.latest(job.state, progress.say)
+        fabric.broadcast(None if checkpoint is None else checkpoint.path)
+        trainer = Trainer(fabric, job.recipe, job.data, job.state, checkpoint)
+        if checkpoint is not None:
+            progress.say(f"going on from step {trainer.first}")
+        progress.first = trainer.first
+        logger.log_parameters(_facts(trainer))
+        listener = Listener(logger.log_metrics, lambda path: logger.log_file(path, "samples"), progress.to)
+        try:
+            trainer.train(listener)
+        except DivergedError as error:
+            logger.finish("FAILED", {"rushes.stopped": str(error)})
+            return str(error)
+        weights_sha256 = _write(job, trainer)
+        logger.log_file(job.out / modelio.HISTORY, "")
+        logger.finish("FINISHED", {"rushes.weights_sha256": weights_sha256})
+    return None
+
+
+def _silent(fabric: lightning_fabric.Fabric, job: Job) -> str | None:
+    """The other processes: they compute, rank 0 speaks and writes."""
+    path = fabric.broadcast(None)
+    checkpoint = None if path is None else _checkpoint.latest(job.state, lambda _: None)
+    trainer = Trainer(fabric, job.recipe, job.data, job.state, checkpoint)
+    try:
+        trainer.train(Listener(lambda *_: None, lambda *_: None, lambda *_: None))
+    except DivergedError as error:
+        return str(error)
+    return None
+
+
+def _facts(trainer: Trainer) -> dict[str, str]:
+    model = trainer.model
+    return {
+        "model.parameters": str(sum(p.numel() for p in model.parameters())),
+        "model.latent_floats": str(model.latent_floats),
+        "device": _device(trainer),
+        "threads": str(torch.get_num_threads()),
+    }
+
+
+def _device(trainer: Trainer) -> str:
+    device = trainer.fabric.device
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def _write(job: Job, trainer: Trainer) -> str:
+    """The run folder and the timing file. Returns the SHA-256 of the weights."""
+    t, data, settings = job.recipe.training, job.data.train, clip_settings(job.data.train)
+    spacing_frames = job.sampled.every_frames * int(data.table["step"].iloc[0])
+    description = {
+        "architecture": job.recipe.architecture,
+        "dataset": job.recipe.dataset,
+        "data_sha256": data.data_sha256,
+        "training": t.model_dump(),
+        "labels": data.labels,
+        "input": {
+            "gray": job.sampled.gray,
+            "fit": job.sampled.fit,
+            "every_frames": spacing_frames,
+            "height_px": settings["height_px"],
+            "width_px": settings["width_px"],
+            "length_frames": settings["frames"],
+        },
+    }
+    with replacing_folder(job.out) as folder:
+        weights_sha256 = modelio.save_run(folder, trainer.kept, description)
+        write_history(folder / modelio.HISTORY, trainer.rows)
+        shutil.copytree(job.state / "samples", folder / modelio.SAMPLES)
+    segments = trainer.segments(t.steps)
+    seconds = sum(segment["seconds"] for segment in segments)
+    timing = {
+        "train_seconds": seconds,
+        "steps": t.steps,
+        "steps_per_second": t.steps / seconds,
+        "device": _device(trainer),
+        "devices": t.devices,
+        "threads": torch.get_num_threads(),
+        "precision": t.precision,
+        "segments": segments,
+    }
+    write_json(job.timing, timing)
+    return weights_sha256
+
+
+def write_history(path: Path, rows: list[Row]) -> None:
+    """CSV, a line a row, floats exact, empty where a column was not measured at that step."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, names, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,184 @@
+"""The registry against a real SQLite store."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import models
+from tasks import modelio, tracking
+from tasks.exits import UnreachableError
+from tasks.files import sha256_of, write_json
+
+INPUT = {"gray": True, "fit": "crop", "every_frames": 2, "height_px": 8, "width_px": 8, "length_frames": 4}
+LINEAGE = {"git_commit": "c" * 40, "dvc_lock_sha256": "d" * 64, "flow_run_id": "flow-1"}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A project folder with a store of its own."""
+    folder = tmp_path_factory.mktemp("project")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(models, "__path__", [*models.__path__, str(Path(__file__).parent / "tiny")])
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/data/mlflow/mlflow.db")
+        yield folder
+
+
+def _trained(folder: Path, seed: int, score: float, judged_on: str = "test-1") -> tuple[Path, Path]:
+    """A run folder and its evaluation, as the stages write them."""
+    torch.manual_seed(seed)
+    model = models.build("tiny_autoencoder").eval()
+    run, evaluation = folder / f"run{seed}", folder / f"evaluation{seed}{judged_on}"
+    training = {"seed": seed, "steps": 2, "optimizer": {"name": "adam"}}
+    facts = {"dataset": "blobs", "data_sha256": "a" * 64, "training": training, "labels": ["x"], "input": INPUT}
+    modelio.save_run(run, model, {"architecture": "tiny_autoencoder", **facts})
+    (run / "history.csv").write_text("step,loss,validation_psnr_db\n1,0.5,\n2,0.25,21.5\n")
+    primary = {"metric": "psnr_db", "higher_is_better": True, "value": score, "low": score - 1, "high": score + 1}
+    figures = {"value": score, "low": score - 1, "high": score + 1}
+    write_json(evaluation / "metrics.json", {
+        "weights_sha256": sha256_of(run / "weights.safetensors"), "evaluation_sha256": judged_on, "clips": 5, "primary": primary,
+        "answers": {"model": {"floats": 8, "psnr_db": figures}}, "gains": {"clip_mean_frame": {"psnr_db": figures}},
+    })  # fmt: skip
+    return run, evaluation
+
+
+def _client() -> Any:
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=tracking.tracking_uri(), registry_uri=tracking.tracking_uri())
+
+
+def test_the_first_version_is_registered_once_and_becomes_champion(store: Path) -> None:
+    run, evaluation = _trained(store, 1, 30.0)
+    registered = tracking.register("first", run, evaluation, LINEAGE)
+    assert (registered.version, registered.uri) == ("1", "models:/rushes-first/1")
+    with pytest.raises(ValueError, match="rushes-first has no champion"):
+        tracking.resolve("first")
+    decision = tracking.promote("first", "1")
+    assert decision.promoted
+    assert decision.reason == "version 1 is the first champion: psnr_db 30.0000, export verified"
+    assert tracking.register("first", run, evaluation, LINEAGE) == registered  # the same weights are the same version
+    again = tracking.promote("first", "1")
+    assert (again.promoted, again.champion_version, again.reason) == (False, "1", decision.reason)
+    score = {
+        "metric": "psnr_db", "value": 30.0, "low": 29.0, "high": 31.0, "evaluation_sha256": "test-1", "data_sha256": "a" * 64,
+        "weights_sha256": sha256_of(run / "weights.safetensors"), "git_dirty": None, **LINEAGE,
+    }  # fmt: skip
+    assert tracking.registry_record("first") == {
+        "recipe": "first", "model": "rushes-first", "champion_version": "1", "challenger_version": "1", "champion": score,
+        "challenger": score, "decision": {"promoted": True, "reason": decision.reason},
+    }  # fmt: skip
+    listed = [row for row in tracking.list_models() if row["recipe"] == "first"]
+    assert [(row["version"], row["aliases"], row["git_commit"]) for row in listed] == [("1", ["challenger", "champion"], "c" * 40)]
+    # and back: the run, made from the run folder as the store had not seen it, names the version, the data and the scores
+    told = _client().get_run(registered.run_id)
+    assert told.data.tags["rushes.model_version"] == "rushes-first/1"
+    assert told.data.tags["rushes.registered_flow_run_id"] == "flow-1"
+    assert told.inputs.dataset_inputs[0].dataset.digest == "a" * 36
+    assert told.data.metrics == {
+        "loss": 0.25, "validation_psnr_db": 21.5, "test.model.psnr_db": 30.0, "gain.clip_mean_frame.psnr_db": 30.0
+    }  # fmt: skip
+    assert [(m.step, m.value) for m in _client().get_metric_history(registered.run_id, "loss")] == [(1, 0.5), (2, 0.25)]
+    assert len(_client().get_metric_history(registered.run_id, "test.model.psnr_db")) == 1
+
+
+def test_a_challenger_must_be_better_on_the_same_evaluation_data(store: Path) -> None:
+    champion_of = lambda: tracking.registry_record("gate")["champion_version"]  # noqa: E731
+    tracking.register("gate", *_trained(store, 11, 30.0), {})
+    tracking.promote("gate", "1")
+
+    tracking.register("gate", *_trained(store, 12, 30.0), {})
+    equal = tracking.promote("gate", "2")
+    assert (equal.promoted, champion_of()) == (False, "1")
+    assert equal.reason == "version 2 with psnr_db 30.0000 is not better than champion version 1 with 30.0000 on evaluation data test-1"
+    assert tracking.registry_record("gate")["decision"] == {"promoted": False, "reason": equal.reason}
+
+    tracking.register("gate", *_trained(store, 13, 30.5), {})
+    better = tracking.promote("gate", "3")
+    assert (better.promoted, champion_of()) == (True, "3")
+    assert _client().get_model_version("rushes-gate", "1").tags["rushes.challenged_by_3"] == better.reason
+
+    run, evaluation = _trained(store, 14, 35.0, judged_on="test-2")
+    tracking.register("gate", run, evaluation, {})
+    other = tracking.promote("gate", "4")
+    assert (other.promoted, other.rejudge, champion_of()) == (False, True, "3")
+    assert "judged on different evaluation data (test-2 and test-1)" in other.reason
+
+    judged_again = json.loads((_trained(store, 13, 36.0, "test-2")[1] / "metrics.json").read_text())
+    assert not tracking.promote("gate", "4", judged_again).promoted
+    judged_again["primary"]["value"] = 34.0
+    assert tracking.promote("gate", "4", judged_again).promoted
+    with pytest.raises(ValueError, match="not of its weights on version 3's evaluation data"):
+        tracking.promote("gate", "3", {**judged_again, "weights_sha256": "other"})
+    assert champion_of() == "4"
+
+
+def test_a_version_without_a_finite_score_is_not_promoted(store: Path) -> None:
+    run, evaluation = _trained(store, 21, 30.0)
+    metrics = json.loads((evaluation / "metrics.json").read_text())
+    metrics["primary"]["value"] = float("nan")
+    (evaluation / "metrics.json").write_text(json.dumps(metrics))
+    tracking.register("finite", run, evaluation, {})
+    decision = tracking.promote("finite", "1")
+    assert (decision.promoted, decision.reason) == (False, "version 1 has no finite psnr_db (nan)")
+    assert tracking.registry_record("finite")["champion_version"] is None
+
+
+def test_a_process_without_this_repository_gets_the_same_answer(store: Path, tmp_path: Path) -> None:
+    run, evaluation = _trained(store, 31, 30.0)
+    tracking.register("alone", run, evaluation, LINEAGE)
+    tracking.promote("alone", "1")
+    clip_BTHWC = np.random.default_rng(0).integers(0, 256, (5, 4, 8, 8, 1), dtype=np.uint8)
+    with torch.no_grad():
+        expected = modelio.load_run(run).predict(torch.from_numpy(clip_BTHWC)).numpy()
+
+    loaded = tracking.load(tracking.resolve("alone"))
+    assert (loaded.recipe, loaded.version, loaded.input) == ("alone", "1", INPUT)
+    np.testing.assert_allclose(loaded.predict(clip_BTHWC), expected, rtol=0, atol=1e-5)
+    with pytest.raises(ValueError, match=r"takes uint8 clips \(B, 4, 8, 8, 1\); got float32 \(5, 4, 8, 8, 1\)"):
+        loaded.predict(clip_BTHWC.astype(np.float32))
+
+    np.save(tmp_path / "clip.npy", clip_BTHWC)
+    code = f"""
+import importlib.util, sys
+sys.path.append({sysconfig.get_path("purelib")!r})  # installed packages, but no .pth file, so no editable install
+assert not any(importlib.util.find_spec(name) for name in ("models", "tasks", "flows"))
+import mlflow.pyfunc, numpy as np
+model = mlflow.pyfunc.load_model("models:/rushes-alone@champion")
+np.save("answer.npy", model.predict(np.load("clip.npy")))
+assert not {{"models", "tasks", "flows"}} & set(sys.modules)
+"""
+    environment = {**os.environ, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "OMP_NUM_THREADS": "1"}
+    environment.pop("PYTHONPATH", None)
+    command = [sys.executable, "-I", "-S", "-W", "ignore", "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    answer = np.load(tmp_path / "answer.npy")
+    assert answer.dtype == np.float32
+    np.testing.assert_allclose(answer, expected, rtol=0, atol=1e-5)
+
+
+def test_errors_name_what_is_missing(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, evaluation = _trained(store, 41, 30.0)
+    with pytest.raises(ValueError, match=r"has no metrics\.json; judge the run first: dvc repro evaluate@x"):
+        tracking.register("x", run, tmp_path, {})
+    other, _ = _trained(store, 42, 30.0)
+    with pytest.raises(ValueError, match="judges other weights than"):
+        tracking.register("x", other, evaluation, {})
+    with pytest.raises(ValueError, match="there is no registered model rushes-unheard; there are:"):
+        tracking.resolve("unheard")
+    with pytest.raises(ValueError, match="'rushes-x' is not the address of a model"):
+        tracking.load("rushes-x")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with pytest.raises(UnreachableError, match=r"http://127\.0\.0\.1:9 does not answer; start it, or correct"):
+        tracking.list_models()
