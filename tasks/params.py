@@ -127,12 +127,23 @@ class Optimizer(Section):
     beta2: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.999
 
 
+class Augment(Section):
+    """How training clips are varied, each on its own, all its frames alike. Nothing is varied when judging."""
+
+    shift_px: Annotated[int, Field(ge=0, le=256)] = 0  # moved by up to so many pixels, edges repeated
+    mirror: bool = False  # half of them left to right
+    reverse: bool = False  # half of them backwards in time
+    gain: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # contrast about the clip's mean, times 1 - gain to 1 + gain
+    offset: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # brightness, by up to this share of the full range
+
+
 class Training(Section):
     """How a recipe is trained. The last weights are kept (with `ema_decay`, their moving average): no split chooses."""
 
     seed: int = 0
     steps: Count = 1000
     batch_clips: Count = 16
+    augment: Augment = Augment()
     optimizer: Optimizer = Optimizer()
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     decay: Literal["cosine", "constant"] = "cosine"
