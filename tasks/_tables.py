@@ -49,9 +49,7 @@ def read(path: Path, kind: type[T]) -> list[T]:
     with path.open(encoding="utf-8", newline="") as stream:
         reader = csv.DictReader(stream)
         if reader.fieldnames is None or list(reader.fieldnames) != list(types_of):
-            raise ValueError(
-                f"{path} has the columns {reader.fieldnames}, expected {list(types_of)}; run its stage again"
-            )
+            raise ValueError(f"{path} has the columns {reader.fieldnames}, not {list(types_of)}; run its stage again")
         try:
             return [kind(**{name: _value(cell, types_of[name]) for name, cell in row.items()}) for row in reader]
         except ValueError as error:

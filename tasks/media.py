@@ -1,102 +1,177 @@
-"""The only module that opens media."""
+"""The only module that opens media: what a file really holds, its frames in order, images, subclip files.
+
+Its private parts are `_video` (containers), `_readers` (PyAV and decord) and `_encode` (ffmpeg); the rest of Rushes
+imports this one.
+"""
 
 from __future__ import annotations
 
-import itertools
-import subprocess
-import tempfile
-import threading
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tasks import files
+from tasks._encode import Frame, encode_video
+from tasks._readers import Converter, witnessed
+from tasks._video import MAX_FRAME_PIXELS, MediaError, VideoInfo, probe
 
-ENCODE_TIMEOUT_SECONDS = 600.0
+__all__ = [
+    "Frame",
+    "MediaError",
+    "VideoInfo",
+    "cut",
+    "encode_video",
+    "image_size",
+    "probe",
+    "read_frames",
+    "read_image",
+    "resize",
+]
 
-Frame = np.ndarray[Any, np.dtype[np.uint8]]
+MAX_IMAGE_PIXELS = 4 * MAX_FRAME_PIXELS  # a strip holds many frames
+IMAGE_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "PPM")
 
 
-def encode_video(
-    frames: Iterable[Frame],
+def read_frames(
     path: Path,
     *,
-    frames_per_second: float,
-    crf: int = 18,
-    timeout_seconds: float = ENCODE_TIMEOUT_SECONDS,
-) -> None:
-    """Write frames as an H.264 mp4 that every browser plays (yuv420p, BT.709, index in front), atomically.
-
-    Equal frames give equal bytes (one encoder thread, no dates). A frame of odd height or width is widened by its own edge.
+    choose: Callable[[float], bool] | None = None,
+    until_seconds: float = math.inf,
+    threads: int = 0,
+    info: VideoInfo | None = None,
+) -> Iterator[tuple[int, float, Frame]]:
+    """The frames of a video in the order they are shown, from the first on, in bounded memory.
 
     Args:
-        frames: uint8 RGB, each (height, width, 3), all of one shape; consumed one by one.
-        crf: x264's quality, 0 (lossless) to 51; 18 looks like the original.
+        choose: called once for each frame with its time; frames it declines are decoded but not converted. None: all.
+        until_seconds: stop before the first frame at or after this time.
+        threads: decoder threads; 0: as many as there are cores. The frames do not depend on it.
+        info: what `probe` said, if it was asked already.
+
+    Yields:
+        (source frame number from 0, time in seconds, uint8 RGB (height, width, 3) upright with square pixels).
 
     Raises:
-        ValueError: no frame, a frame of another shape or dtype, or ffmpeg's own words when it fails.
+        MediaError: the file is damaged before its end, or the readers disagree. Frames yielded before were sound.
     """
-    import ffmpeg
-    import imageio_ffmpeg
+    info = info or probe(path)
+    convert = Converter(path, info, threads)
+    try:
+        for number, seconds, frame in witnessed(path, info, threads):
+            if seconds >= until_seconds:
+                return
+            wanted = choose is None or choose(seconds)
+            pixels = convert(number, frame, wanted)
+            if pixels is not None:
+                yield number, seconds, pixels
+    finally:
+        convert.close()
 
-    iterator = iter(frames)
-    first = next(iterator, None)
-    if first is None:
-        raise ValueError(f"no frame to write to {path}")
-    if first.dtype != np.uint8 or first.ndim != 3 or first.shape[2] != 3:
-        raise ValueError(f"frames for {path} have to be uint8 (height, width, 3), got {first.dtype} {first.shape}")
-    height_px, width_px = first.shape[:2]
-    odd = ((0, height_px % 2), (0, width_px % 2), (0, 0))
-    with files.replacing(path) as temporary, tempfile.TemporaryFile() as log:
-        graph = (
-            ffmpeg.input(
-                "pipe:",
-                format="rawvideo",
-                pix_fmt="rgb24",
-                s=f"{width_px + odd[1][1]}x{height_px + odd[0][1]}",
-                framerate=repr(float(frames_per_second)),
-            )
-            .filter("scale", out_color_matrix="bt709", out_range="tv", flags="accurate_rnd+full_chroma_int")
-            .output(
-                f"file:{temporary}",
-                format="mp4",
-                vcodec="libx264",
-                pix_fmt="yuv420p",
-                crf=crf,
-                threads=1,
-                colorspace="bt709",
-                color_primaries="bt709",
-                color_trc="bt709",
-                color_range="tv",
-                movflags="+faststart",
-                fflags="+bitexact",
-                map_metadata=-1,
-                **{"flags:v": "+bitexact"},
-            )
-            .global_args("-nostdin", "-loglevel", "error", "-y")
+
+def cut(path: Path, output: Path, start_seconds: float, end_seconds: float, *, crf: int = 18) -> int:
+    """Write the frames of the half-open span [start, end) as a video to watch, without sound, at the mean frame rate.
+
+    Returns:
+        How many frames were written; as many were read back.
+    """
+    info = probe(path)
+    written = 0
+
+    def frames() -> Iterator[Frame]:
+        nonlocal written
+        inside = read_frames(
+            path, choose=lambda seconds: seconds >= start_seconds, until_seconds=end_seconds, info=info
         )
-        command = graph.compile(cmd=imageio_ffmpeg.get_ffmpeg_exe())
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log)
-        watchdog = threading.Timer(timeout_seconds, process.kill)  # a full pipe would wait for a stuck ffmpeg for ever
-        watchdog.start()
-        assert process.stdin is not None
+        for _, _, frame in inside:
+            written += 1
+            yield frame
+
+    encode_video(frames(), output, frames_per_second=info.frames_per_second, crf=crf)
+    held = probe(output).frames
+    if held != written:
+        raise ValueError(f"{output} holds {held} frames, {written} were cut from {path}; delete it and run again")
+    return written
+
+
+def resize(frame_HWC: Frame, height_px: int, width_px: int, fit: str, gray: bool) -> Frame:
+    """Bring a picture to (height_px, width_px): by area when it shrinks, bilinear when it grows.
+
+    Args:
+        frame_HWC: uint8 RGB (height, width, 3).
+        fit: `crop` scales to cover and cuts the centre, `pad` scales to fit on black, `stretch` ignores the shape.
+        gray: BT.601 luma; the result has one channel.
+
+    Returns:
+        uint8 (height_px, width_px, 1 if gray else 3).
+    """
+    import cv2
+
+    height, width = frame_HWC.shape[:2]
+    scale = {"crop": max, "pad": min}.get(fit, max)(height_px / height, width_px / width)
+    inner_height, inner_width = height_px, width_px
+    if fit == "crop":
+        keep_height, keep_width = (
+            min(height, max(1, round(height_px / scale))),
+            min(width, max(1, round(width_px / scale))),
+        )
+        top, left = (height - keep_height) // 2, (width - keep_width) // 2
+        frame_HWC = frame_HWC[top : top + keep_height, left : left + keep_width]
+    elif fit == "pad":
+        inner_height, inner_width = max(1, round(height * scale)), max(1, round(width * scale))
+    if frame_HWC.shape[:2] != (inner_height, inner_width):
+        grows = inner_height > frame_HWC.shape[0] or inner_width > frame_HWC.shape[1]
+        way = cv2.INTER_LINEAR if grows else cv2.INTER_AREA
+        frame_HWC = cv2.resize(frame_HWC, (inner_width, inner_height), interpolation=way)
+    if gray:
+        frame_HWC = cv2.cvtColor(np.ascontiguousarray(frame_HWC), cv2.COLOR_RGB2GRAY)[:, :, None]
+    if (inner_height, inner_width) != (height_px, width_px):
+        canvas = np.zeros((height_px, width_px, frame_HWC.shape[2]), np.uint8)
+        top, left = (height_px - inner_height) // 2, (width_px - inner_width) // 2
+        canvas[top : top + inner_height, left : left + inner_width] = frame_HWC
+        return canvas
+    return np.ascontiguousarray(frame_HWC)
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """(height, width) in pixels of an image as shown, from its header."""
+    with _image(path) as image:
+        turned = image.getexif().get(0x0112, 1) >= 5  # EXIF orientation 5 to 8: lying on its side
+        return (image.width, image.height) if turned else (image.height, image.width)
+
+
+def read_image(path: Path) -> Frame:
+    """A still image, uint8 RGB (height, width, 3), upright; transparency is dropped, 16 bits become 8.
+
+    Raises:
+        MediaError: not an image, or its data end early (half a picture is not filled with grey).
+    """
+    from PIL import ImageOps
+
+    with _image(path) as image:
         try:
-            for frame in itertools.chain([first], iterator):
-                if frame.shape != first.shape or frame.dtype != np.uint8:
-                    raise ValueError(f"a frame for {path} is {frame.dtype} {frame.shape}, the first was {first.shape}")
-                process.stdin.write(np.pad(frame, odd, mode="edge").tobytes())
-            process.stdin.close()
-            process.wait()
-        except BrokenPipeError:
-            process.wait()
-        finally:
-            watchdog.cancel()
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-        if process.returncode != 0:
-            log.seek(0)
-            said = log.read().decode(errors="replace").strip()[-500:] or "nothing (stopped after its time limit)"
-            raise ValueError(f"ffmpeg could not write {path} (exit {process.returncode}); it said: {said}")
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I"):
+                pixels = np.repeat((np.asarray(upright) >> 8).astype(np.uint8)[:, :, None], 3, axis=2)
+            else:
+                pixels = np.asarray(upright.convert("RGB"))
+        except (OSError, SyntaxError, ValueError) as error:
+            raise MediaError(path, f"the image does not decode ({error})") from error
+    return np.ascontiguousarray(pixels)
+
+
+@contextmanager
+def _image(path: Path) -> Iterator[Any]:
+    from PIL import Image, UnidentifiedImageError
+
+    Image.MAX_IMAGE_PIXELS = None  # the limit stands here, as a reject rather than a warning
+    try:
+        image = Image.open(path, formats=IMAGE_FORMATS)
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise MediaError(path, "not an image that can be read") from error
+    with image:
+        if image.width * image.height > MAX_IMAGE_PIXELS:
+            raise MediaError(path, f"{image.width} x {image.height} px is more than {MAX_IMAGE_PIXELS} pixels")
+        yield image

@@ -1,0 +1,113 @@
+"""Frames to an H.264 file, through ffmpeg-python and the ffmpeg that imageio-ffmpeg bundles."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from tasks import files
+
+ENCODE_TIMEOUT_SECONDS = 600.0
+
+Frame = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+def encode_video(
+    frames: Iterable[Frame],
+    path: Path,
+    *,
+    frames_per_second: float,
+    crf: int = 18,
+    timeout_seconds: float = ENCODE_TIMEOUT_SECONDS,
+) -> None:
+    """Write frames as an H.264 mp4 that every browser plays (yuv420p, BT.709, index in front), atomically.
+
+    Equal frames give equal bytes (one encoder thread, no dates). A frame of odd height or width is widened by its own
+    edge, because yuv420p needs even sizes.
+
+    Args:
+        frames: uint8 RGB, each (height, width, 3), all of one shape; consumed one by one.
+        crf: x264's quality, 0 (lossless) to 51; 18 looks like the original.
+
+    Raises:
+        ValueError: no frame, a frame of another shape or dtype, or ffmpeg's own words when it fails.
+    """
+    iterator = iter(frames)
+    first = next(iterator, None)
+    if first is None:
+        raise ValueError(f"no frame to write to {path}")
+    if first.dtype != np.uint8 or first.ndim != 3 or first.shape[2] != 3:
+        raise ValueError(f"frames for {path} have to be uint8 (height, width, 3), got {first.dtype} {first.shape}")
+    with files.replacing(path) as temporary, tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            _command(first.shape[0], first.shape[1], frames_per_second, crf, temporary),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+        )
+        watchdog = threading.Timer(timeout_seconds, process.kill)  # a full pipe would wait for a stuck ffmpeg for ever
+        watchdog.start()
+        try:
+            _feed(process, itertools.chain([first], iterator), first.shape, path)
+        finally:
+            watchdog.cancel()
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        if process.returncode != 0:
+            raise ValueError(f"ffmpeg could not write {path} (exit {process.returncode}); it said: {_last_words(log)}")
+
+
+def _feed(process: subprocess.Popen[bytes], frames: Iterable[Frame], shape: tuple[int, ...], path: Path) -> None:
+    odd = ((0, shape[0] % 2), (0, shape[1] % 2), (0, 0))
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError), process.stdin as pipe:  # ffmpeg's exit status says what went wrong
+        for frame in frames:
+            if frame.shape != shape or frame.dtype != np.uint8:
+                process.kill()
+                raise ValueError(f"a frame for {path} is {frame.dtype} {frame.shape}, the first was uint8 {shape}")
+            pipe.write(np.pad(frame, odd, mode="edge").tobytes())
+    process.wait()
+
+
+def _command(height_px: int, width_px: int, frames_per_second: float, crf: int, output: Path) -> list[str]:
+    import ffmpeg
+    import imageio_ffmpeg
+
+    size = f"{width_px + width_px % 2}x{height_px + height_px % 2}"
+    graph = (
+        ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", s=size, framerate=repr(float(frames_per_second)))
+        .filter("scale", out_color_matrix="bt709", out_range="tv", flags="accurate_rnd+full_chroma_int")
+        .output(
+            f"file:{output}",  # file: or a name such as http:x.mp4 would be taken for an address
+            format="mp4",
+            vcodec="libx264",
+            pix_fmt="yuv420p",
+            crf=crf,
+            threads=1,  # x264's bytes depend on the thread count
+            colorspace="bt709",
+            color_primaries="bt709",
+            color_trc="bt709",
+            color_range="tv",
+            movflags="+faststart",
+            fflags="+bitexact",
+            map_metadata=-1,
+            **{"flags:v": "+bitexact"},
+        )
+        .global_args("-nostdin", "-loglevel", "error", "-y")
+    )
+    command: list[str] = graph.compile(cmd=imageio_ffmpeg.get_ffmpeg_exe())
+    return command
+
+
+def _last_words(log: IO[bytes]) -> str:
+    log.seek(0)
+    return log.read().decode(errors="replace").strip()[-500:] or "nothing (stopped at its time limit)"

@@ -1,0 +1,202 @@
+"""What a source is: finding sources in a folder, by content rather than by name, and opening any of them.
+
+    <class>/dance.mp4            video: whatever container PyAV knows, whatever its suffix
+    <class>/7.jpg                strip: an image with its frames side by side
+    <class>/walk/0001.png ...    frames: a folder of images of one size, numbered without a gap
+    <sequence>/img1/000001.jpg   mot: the MOTChallenge layout, frame rate from seqinfo.ini
+
+Passed over without a word: hidden files, text files without a media suffix (README.md, labels.csv), and what lies
+beside `img1` in a MOT sequence. Everything else that cannot be used becomes a `Reject` with its reason.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tasks import _listing, files, media, sampling
+from tasks.params import Dataset, GroupRule
+
+NOMINAL_FRAMES_PER_SECOND = 25.0  # for strips and frame folders, which state no rate
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A piece of footage. `path` is below the footage folder, with forward slashes."""
+
+    source: str  # id: from the path only, safe as a file name
+    path: str
+    kind: str  # video | strip | frames | mot
+    sha256: str  # of the content: a file's bytes, or the names and bytes of a folder's frames
+    label: str  # the class; empty with label: none
+    group: str
+    width_px: int  # of a frame as shown
+    height_px: int
+    frames_per_second: float | None
+    frames: int  # of a video: by its packets, until decoding counts them
+    claimed_frames: int | None
+    duration_seconds: float
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Reject:
+    """A file or folder left out, the stage that found out, and why."""
+
+    path: str
+    stage: str
+    reason: str
+
+
+def list_sources(footage: Path, dataset: Dataset, only: str = "") -> tuple[list[Source], list[Reject]]:
+    """Every source of a footage folder and every reject, each sorted by path.
+
+    Args:
+        only: the name of the one file or folder in `footage` to look at; empty: all of it.
+
+    Raises:
+        ValueError: the folder does not exist.
+    """
+    if not footage.is_dir():
+        raise ValueError(f"the footage folder {footage} does not exist; correct the dataset's `footage` in params.yaml")
+    sources, rejects = [], []
+    for candidate in _listing.candidates(footage, dataset.strip_frame_width_px, only):
+        name = _printable(candidate.path)
+        if candidate.reason:
+            rejects.append(Reject(name, "subclips", candidate.reason))
+            continue
+        try:
+            sources.append(_source(footage, candidate, name, dataset))
+        except media.MediaError as error:
+            inside = "" if error.path == footage / candidate.path else f"{error.path.name}: "
+            rejects.append(Reject(name, "subclips", inside + error.reason))
+        except _UnplacedError as error:
+            rejects.append(Reject(name, "subclips", str(error)))
+        except OSError as error:
+            rejects.append(Reject(name, "subclips", f"cannot be read ({error.strerror})"))
+    return sorted(sources, key=lambda s: s.path), sorted(rejects, key=lambda r: (r.path, r.reason))
+
+
+def open_frames(
+    footage: Path,
+    source: Source,
+    *,
+    sampler: sampling.SpanSampler | None = None,
+    until_seconds: float = math.inf,
+    threads: int = 0,
+) -> Iterator[tuple[int, float, media.Frame]]:
+    """The frames of a source of any kind: (source frame number, time in seconds, uint8 RGB (height, width, 3)).
+
+    Args:
+        sampler: called with the time of every frame; frames for which it returns None are left out. None: all frames.
+        until_seconds: stop before the first frame at or after this time.
+
+    Raises:
+        MediaError: the source does not decode whole.
+    """
+    path = footage / source.path
+    choose = sampler or sampling.SpanSampler([(0.0, math.inf)])
+    if source.kind == "video":
+        yield from media.read_frames(
+            path, choose=lambda s: choose(s) is not None, until_seconds=until_seconds, threads=threads
+        )
+        return
+    rate = source.frames_per_second or NOMINAL_FRAMES_PER_SECOND
+    wanted = [(k, k / rate) for k in range(source.frames) if k / rate < until_seconds]
+    wanted = [(k, seconds) for k, seconds in wanted if choose(seconds) is not None]
+    if source.kind == "strip":
+        strip = media.read_image(path)
+        for k, seconds in wanted:
+            yield k, seconds, strip[:, k * source.width_px : (k + 1) * source.width_px]
+        return
+    images = _listing.frame_files(path / "img1" if source.kind == "mot" else path)
+    for k, seconds in wanted:
+        frame = media.read_image(images[k])
+        if frame.shape[:2] != (source.height_px, source.width_px):
+            raise media.MediaError(images[k], f"{frame.shape[1]} x {frame.shape[0]} px, unlike the first frame")
+        yield k, seconds, frame
+
+
+def content_sha256(footage: Path, path: str, kind: str) -> str:
+    """A source's identity: equal content, equal hash, wherever it lies and whatever it is called."""
+    place = footage / path
+    if kind in ("video", "strip"):
+        return files.sha256_of(place)
+    digest = hashlib.sha256()
+    for image in _listing.frame_files(place / "img1" if kind == "mot" else place):
+        digest.update(files.sha256_of(image).encode())
+    return digest.hexdigest()
+
+
+def source_id(path: str) -> str:
+    """A file name for a source: readable, and told apart by a hash also where file systems ignore case."""
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", path).strip("-")[:60]
+    return f"{readable}-{hashlib.sha256(path.encode('utf-8', 'surrogateescape')).hexdigest()[:10]}"
+
+
+class _UnplacedError(ValueError):
+    """The footage is sound, but the dataset's rules give it no class or no group."""
+
+
+def _source(footage: Path, candidate: _listing.Candidate, name: str, dataset: Dataset) -> Source:
+    label, group = _label(name, dataset.label), _group(name, dataset.group)
+    path = footage / candidate.path
+    rate: float | None = None
+    claimed, note = None, ""
+    if candidate.kind == "video":
+        info = media.probe(path)
+        rate, claimed, note, frames = info.frames_per_second, info.claimed_frames, info.note, info.frames
+        width_px, height_px, duration = info.width_px, info.height_px, info.duration_seconds
+    else:
+        rate, frames, width_px, height_px = candidate.rate, candidate.frames, candidate.width_px, candidate.height_px
+        duration = frames / (rate or NOMINAL_FRAMES_PER_SECOND)
+    return Source(
+        source=source_id(name),
+        path=name,
+        kind=candidate.kind,
+        sha256=content_sha256(footage, candidate.path, candidate.kind),
+        label=label,
+        group=group,
+        width_px=width_px,
+        height_px=height_px,
+        frames_per_second=rate,
+        frames=frames,
+        claimed_frames=claimed,
+        duration_seconds=duration,
+        note=note,
+    )
+
+
+def _label(path: str, rule: str) -> str:
+    if rule == "none":
+        return ""
+    folders = path.split("/")[:-1]
+    if not folders:
+        raise _UnplacedError(
+            "lies in no class folder; move it to <class>/, or set label: none where the dataset has no classes"
+        )
+    return folders[-1]
+
+
+def _group(path: str, rule: GroupRule | None) -> str:
+    if rule is None:
+        return path
+    match = re.search(rule.pattern, path)
+    if match is None or match["group"] is None:
+        raise _UnplacedError(f"group.pattern {rule.pattern!r} does not match the path; correct the pattern or the name")
+    found = match["group"]
+    if rule.divide_by is None:
+        return found
+    if not found.isdecimal():
+        raise _UnplacedError(f"group.divide_by needs a number, group.pattern {rule.pattern!r} found {found!r}")
+    return str(int(found) // rule.divide_by)
+
+
+def _printable(path: str) -> str:
+    """A path as a table can hold it: bytes that are no UTF-8 and control characters are written out."""
+    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,88 @@
+"""Stage `subclips`: which sources there are, and which spans of each are used.
+
+Reads the footage folder; writes `sources.csv`, `cuts.csv`, `rejects.csv`, and `files/<source>_<n>.mp4` to watch where the
+dataset asks for them. Frames are later decoded from the source along the cuts, never from those files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tasks import _tables, files, media, sampling
+from tasks import footage as footage_
+from tasks.footage import Reject, Source
+from tasks.params import Dataset
+
+SHOWN_REASONS = 5
+
+
+def run(dataset: Dataset, footage: Path, out: Path) -> None:
+    """List and cut.
+
+    Raises:
+        ValueError: no source at all, or more rejects than `max_reject_fraction`; the first reasons are named.
+    """
+    sources, rejects = footage_.list_sources(footage, dataset)
+    kept: list[Source] = []
+    cuts: list[_tables.Cut] = []
+    for source in sources:
+        spans = sampling.spans(source.duration_seconds, dataset.subclips)
+        if not spans:
+            late = dataset.subclips.start_seconds if dataset.subclips else 0.0
+            reason = f"lasts {source.duration_seconds:.2f} s and subclips.start_seconds is {late:g}"
+            rejects.append(Reject(source.path, "subclips", reason))
+            continue
+        kept.append(source)
+        cuts += [_tables.Cut(source.source, start, end) for start, end in spans]
+    rejects.sort(key=lambda r: (r.path, r.reason))
+    with files.replacing_folder(out) as folder:
+        if dataset.subclips is not None and dataset.subclips.files:
+            kept, broken = _watchable(footage, kept, cuts, folder / "files")
+            rejects = sorted([*rejects, *broken], key=lambda r: (r.path, r.reason))
+        check_rejects(footage, len(kept), rejects, dataset.max_reject_fraction)
+        left = {source.source for source in kept}
+        _tables.write(folder / "sources.csv", Source, kept)
+        _tables.write(folder / "cuts.csv", _tables.Cut, [cut for cut in cuts if cut.source in left])
+        _tables.write(folder / "rejects.csv", Reject, rejects)
+
+
+def check_rejects(footage: Path, sources: int, rejects: Sequence[Reject], max_reject_fraction: float) -> None:
+    """Raise a ValueError if nothing is left, or if too much was left out."""
+    first = "\n".join(f"  {r.path}: {r.reason}" for r in rejects[:SHOWN_REASONS])
+    if not sources:
+        raise ValueError(f"{footage} holds no source that can be used; {len(rejects)} rejects\n{first}".rstrip())
+    fraction = len(rejects) / (sources + len(rejects))
+    if fraction > max_reject_fraction:
+        raise ValueError(
+            f"{len(rejects)} of {sources + len(rejects)} sources in {footage} were rejected, more than max_reject_fraction "
+            f"{max_reject_fraction:g} allows; correct them, take them out, or raise it. The first:\n{first}"
+        )
+
+
+def _watchable(
+    footage: Path, sources: list[Source], cuts: list[_tables.Cut], folder: Path
+) -> tuple[list[Source], list[Reject]]:
+    kept, broken = [], []
+    for source in sources:
+        mine = [cut for cut in cuts if cut.source == source.source]
+        try:
+            for number, cut in enumerate(mine):
+                _write_file(footage, source, cut, folder / f"{source.source}_{number}.mp4")
+        except media.MediaError as error:
+            broken.append(Reject(source.path, "subclips", error.reason))
+            for number in range(len(mine)):
+                (folder / f"{source.source}_{number}.mp4").unlink(missing_ok=True)
+            continue
+        kept.append(source)
+    return kept, broken
+
+
+def _write_file(footage: Path, source: Source, cut: _tables.Cut, output: Path) -> None:
+    if source.kind == "video":
+        media.cut(footage / source.path, output, cut.start_seconds, cut.end_seconds)
+        return
+    sampler = sampling.SpanSampler([(cut.start_seconds, cut.end_seconds)])
+    frames = footage_.open_frames(footage, source, sampler=sampler, until_seconds=cut.end_seconds)
+    rate = source.frames_per_second or footage_.NOMINAL_FRAMES_PER_SECOND
+    media.encode_video((frame for _, _, frame in frames), output, frames_per_second=rate)
