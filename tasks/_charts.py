@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
 
 WIDTH, HEIGHT = 460, 260
 LEFT, RIGHT, TOP, BOTTOM = 52, 20, 10, 40
@@ -60,7 +63,7 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _points(x: np.ndarray, y: np.ndarray) -> str:  # type: ignore[type-arg]
+def _points(x: Values, y: Values) -> str:
     return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
 
 
@@ -84,22 +87,22 @@ def line_chart(lines: Sequence[Line], *, x_label: str, y_label: str, title: str)
     x_low, x_high = float(x_all.min()), float(x_all.max())
     x_high += x_high == x_low
 
-    def across(x: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def across(x: Values) -> Values:
         return LEFT + (np.asarray(x) - x_low) / (x_high - x_low) * (WIDTH - LEFT - RIGHT)
 
-    def up(y: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def up(y: Values) -> Values:
         return HEIGHT - BOTTOM - (np.asarray(y) - y_low) / (y_high - y_low) * (HEIGHT - TOP - BOTTOM)
 
     parts = [Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(WIDTH, HEIGHT, title)]
     y_ticks, x_ticks = _ticks(y_low, y_high, 5), _ticks(x_low, x_high, 6, whole=bool((x_all == x_all.round()).all()))
     for tick in y_ticks:
-        at = float(up(np.float64(tick)))
+        at = float(up(np.asarray(tick)))
         parts.append(Markup('<path class="grid" d="M{} {:.1f}H{}"/>').format(LEFT, at, WIDTH - RIGHT))
         parts.append(
             Markup('<text class="tick end" x="{}" y="{:.1f}">{}</text>').format(LEFT - 7, at + 4, _label(tick, y_ticks))
         )
     for tick in x_ticks:
-        at, text = float(across(np.float64(tick))), _label(tick, x_ticks)
+        at, text = float(across(np.asarray(tick))), _label(tick, x_ticks)
         parts.append(
             Markup('<text class="tick mid" x="{:.1f}" y="{}">{}</text>').format(at, HEIGHT - BOTTOM + 17, text)
         )

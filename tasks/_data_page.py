@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks._pages import data_href
+from tasks._pages import data_href, fact
 from tasks._results import csv_if_there, json_if_there, parquet_if_there
 
 if TYPE_CHECKING:
@@ -50,17 +50,13 @@ def data_page(dataset: str, data: Path) -> dict[str, Any]:
 def _facts(sources: pd.DataFrame, clips: pd.DataFrame | None) -> list[dict[str, Any]]:
     seconds = float(sources["duration_seconds"].fillna(0).sum())
     facts = [
-        {"name": "Sources", "value": f"{len(sources):,}", "more": ", ".join(sorted(set(sources["kind"])))},
-        {
-            "name": "Footage",
-            "value": f"{seconds / 60:,.1f} min" if seconds >= 60 else f"{seconds:,.1f} s",
-            "more": None,
-        },
-        {"name": "Groups", "value": f"{sources['group'].nunique():,}", "more": None},
-        {"name": "Classes", "value": f"{sources['label'].nunique():,}", "more": None},
+        fact("Sources", f"{len(sources):,}", ", ".join(sorted(set(sources["kind"])))),
+        fact("Footage", f"{seconds / 60:,.1f} min" if seconds >= 60 else f"{seconds:,.1f} s"),
+        fact("Groups", f"{sources['group'].nunique():,}"),
+        fact("Classes", f"{sources['label'].nunique():,}"),
     ]
     if clips is not None:
-        facts.append({"name": "Clips", "value": f"{len(clips):,}", "more": None})
+        facts.append(fact("Clips", f"{len(clips):,}"))
     return facts
 
 

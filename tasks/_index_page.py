@@ -59,31 +59,29 @@ def index_set(dataset: str, results: Sequence[Result]) -> dict[str, Any]:
     }
 
 
+BLANK: dict[str, Any] = dict.fromkeys(
+    ("href", "detail", "scores", "parameters", "seconds", "device", "verdict", "outcome")
+)
+
+
 def _recipe_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
     rows = []
     for r in results:
         label = ARCHITECTURES.get(r.recipe.architecture, r.recipe.architecture)
-        row: dict[str, Any] = {
-            "name": r.name,
-            "href": href(r),
-            "detail": f"{label}, {r.recipe.config.get('variant', 'default')}",
-        }
-        row |= {
-            "scores": None,
-            "verdict": None,
-            "status": (r.status or "").capitalize(),
-            "baseline": False,
-            "strong": True,
-        }
+        detail = f"{label}, {r.recipe.config.get('variant', 'default')}"
+        row = BLANK | {"name": r.name, "href": href(r), "detail": detail, "baseline": False}
+        row["status"] = (r.status or "").capitalize()
         if r.metrics:
+            answers, gains = r.metrics["answers"], r.metrics["gains"]
+            strongest = max(gains, key=lambda answer: float(answers[answer]["psnr_db"]["value"]))
             outcome, verdict = summary(against_baselines(r.metrics))
-            strongest = max(r.metrics["gains"], key=lambda answer: r.metrics["answers"][answer]["psnr_db"]["value"])  # type: ignore[index]
             row |= {
-                "scores": r.metrics["answers"]["model"],
-                "floats": r.metrics["latent_floats"],
-                "parameters": r.metrics["parameters"],
+                "scores": answers["model"],
+                "gain": gains[strongest]["psnr_db"],
+                "outcome": outcome,
+                "verdict": verdict,
             }
-            row |= {"gain": r.metrics["gains"][strongest]["psnr_db"], "outcome": outcome, "verdict": verdict}
+            row |= {"floats": r.metrics["latent_floats"], "parameters": r.metrics["parameters"]}
             row |= {"seconds": r.timing["train_seconds"] if r.timing else None, "device": _device(r.timing)}
         rows.append(row)
     return rows
@@ -106,34 +104,18 @@ def _baseline_rows(judged: Sequence[Result]) -> list[dict[str, Any]]:
     for r in judged:
         assert r.metrics is not None
         for answer, scores in in_order(r.metrics["answers"]).items():
-            if answer == "model":
-                continue
-            row = {
-                "name": ANSWERS.get(answer, answer),
-                "href": None,
-                "detail": None,
-                "scores": scores,
-                "floats": scores["floats"],
-            }
-            row |= {
-                "parameters": None,
-                "seconds": None,
-                "device": None,
-                "baseline": True,
-                "first": not rows,
-                "strong": False,
-            }
-            rows.setdefault((answer, scores["floats"], r.metrics["evaluation_sha256"]), row)
+            if answer != "model":
+                row = BLANK | {"name": ANSWERS.get(answer, answer), "scores": scores, "floats": scores["floats"]}
+                row |= {"baseline": True, "first": not rows}
+                rows.setdefault((answer, scores["floats"], r.metrics["evaluation_sha256"]), row)
     return list(rows.values())
 
 
 def _answer_chart(scored: Sequence[dict[str, Any]]) -> Markup:
-    marks = [
-        _charts.Mark(
-            row["name"], *(row["scores"]["psnr_db"][k] for k in ("value", "low", "high")), strong=row["strong"]
-        )
-        for row in scored
-    ]
+    marks = []
+    for row in scored:
+        psnr = row["scores"]["psnr_db"]
+        marks.append(_charts.Mark(row["name"], psnr["value"], psnr["low"], psnr["high"], strong=not row["baseline"]))
     marks.sort(key=lambda m: -m.value)
     return _charts.interval_chart(marks, x_label="PSNR, dB", title="PSNR of every answer with its 95% interval")
 

@@ -22,6 +22,11 @@ def data_href(dataset: str) -> str:
     return f"data-{dataset}.html"
 
 
+def fact(name: str, value: str, more: str | None = None) -> dict[str, str | None]:
+    """A figure for the row of figures at the top of a page."""
+    return {"name": name, "value": value, "more": more}
+
+
 def best_of(answers: Sequence[dict[str, Any]]) -> list[dict[str, bool]]:
     """Which answer has the best mean in which metric. Best sharpness is the ratio nearest to 1."""
     keys: dict[str, Any] = {m: lambda v: -v for m in HIGHER} | {

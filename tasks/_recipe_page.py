@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 
 from tasks import _charts, _pictures
-from tasks._pages import LINEAR, basis, best_of, clip_about, data_href, error_strip, picture_row
+from tasks._pages import LINEAR, basis, best_of, clip_about, data_href, error_strip, fact, picture_row
 from tasks._results import Result
 from tasks._verdicts import ANSWERS, ARCHITECTURES, Comparison, against_baselines, against_champion, in_order
 
@@ -65,20 +65,14 @@ def _facts(result: Result) -> list[dict[str, Any]]:
     assert result.metrics is not None
     psnr = result.metrics["answers"]["model"]["psnr_db"]
     facts = [
-        {"name": "PSNR", "value": f"{psnr['value']:.2f} dB", "more": f"{psnr['low']:.2f} – {psnr['high']:.2f}"},
-        {"name": "Latent floats", "value": f"{result.metrics['latent_floats']:,}", "more": "for one clip"},
-        {"name": "Parameters", "value": f"{result.metrics['parameters']:,}", "more": None},
+        fact("PSNR", f"{psnr['value']:.2f} dB", f"{psnr['low']:.2f} – {psnr['high']:.2f}"),
+        fact("Latent floats", f"{result.metrics['latent_floats']:,}", "for one clip"),
+        fact("Parameters", f"{result.metrics['parameters']:,}"),
     ]
     if result.timing:
-        rate = f"{result.timing['steps']:,} steps" if "steps" in result.timing else None
-        facts.append({"name": "Training", "value": f"{result.timing['train_seconds']:,.0f} s", "more": rate})
-        facts.append(
-            {
-                "name": "Device",
-                "value": str(result.timing.get("device", "–")),
-                "more": str(result.timing.get("precision", "")) or None,
-            }
-        )
+        steps = f"{result.timing['steps']:,} steps" if "steps" in result.timing else None
+        facts.append(fact("Training", f"{result.timing['train_seconds']:,.0f} s", steps))
+        facts.append(fact("Device", str(result.timing.get("device", "–")), str(result.timing.get("precision", ""))))
     return facts
 
 

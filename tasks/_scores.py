@@ -36,7 +36,7 @@ def summarise(per_clip: pd.DataFrame, settings: Evaluation) -> dict[str, Any]:
         assert list(parts[answer]["clip"]) == list(parts["model"]["clip"])
         paired = {m: parts["model"][m].to_numpy() - parts[answer][m].to_numpy() for m in HIGHER_IS_BETTER}
         gains[answer] = {m: interval(values) for m, values in paired.items()}
-    answers = {
+    answers: dict[str, dict[str, Any]] = {
         answer: {"floats": int(part["floats"].iloc[0])} | {m: interval(part[m]) for m in metrics.METRICS}
         for answer, part in parts.items()
     }

@@ -22,6 +22,13 @@ ANSWERS = {
     "patch_pca": "Patch PCA, equal",
     "patch_pca_chosen": "Patch PCA, chosen",
 }
+IN_A_SENTENCE = {
+    "train_mean_frame": "the mean training frame",
+    "clip_mean_frame": "the clip's mean frame",
+    "frame_pca": "frame PCA",
+    "patch_pca": "patch PCA with equal components",
+    "patch_pca_chosen": "patch PCA with chosen components",
+}
 ARCHITECTURES = {"conv3d_autoencoder": "3-D CNN", "gru_autoencoder": "GRU"}
 THE_QUESTION = ("conv3d_autoencoder", "gru_autoencoder")
 EQUAL_WITHIN = 0.10  # floats or seconds that differ by more are not equal
@@ -90,7 +97,7 @@ def against_baselines(result: dict[str, Any]) -> list[Verdict]:
     verdicts = []
     for answer in by_strength:
         gain = result["gains"][answer]["psnr_db"]
-        name, floats = ANSWERS.get(answer, answer), result["answers"][answer]["floats"]
+        name, floats = IN_A_SENTENCE.get(answer, answer), result["answers"][answer]["floats"]
         by, told = decibels(abs(gain["value"])), f"({floats:,} floats; 95% interval of the gain {span(gain)} dB)"
         said = {
             "better": f"Beats {name} by {by} dB",
@@ -103,8 +110,8 @@ def against_baselines(result: dict[str, Any]) -> list[Verdict]:
 
 def summary(verdicts: list[Verdict]) -> tuple[Outcome, str]:
     """The shortest honest form, for a table."""
-    lost = [ANSWERS.get(v.answer, v.answer) for v in verdicts if v.outcome == "worse"]
-    unsure = [ANSWERS.get(v.answer, v.answer) for v in verdicts if v.outcome == "open"]
+    lost = [IN_A_SENTENCE.get(v.answer, v.answer) for v in verdicts if v.outcome == "worse"]
+    unsure = [IN_A_SENTENCE.get(v.answer, v.answer) for v in verdicts if v.outcome == "open"]
     if lost:
         return "worse", f"does not beat {', '.join(lost)}"
     if unsure:
@@ -112,19 +119,26 @@ def summary(verdicts: list[Verdict]) -> tuple[Outcome, str]:
     return "better", "beats every baseline"
 
 
-def against_champion(record: dict[str, Any] | None, weights_sha256: str | None = None) -> tuple[Outcome, str]:
+def against_champion(record: dict[str, Any] | None, weights_sha256: str) -> tuple[Outcome, str]:
     """The registry's decision, as `data/registry/<recipe>.json` has it."""
     if not record:
         return "open", "Not registered yet: run the lifecycle to register it and let it challenge the champion."
-    if weights_sha256 and record.get("weights_sha256", weights_sha256) != weights_sha256:
-        return "open", "These weights are not registered yet; the registry's last decision was on earlier ones."
-    decision = record.get("decision") or {}
     challenger, champion = record.get("challenger_version"), record.get("champion_version")
-    reason = f" {decision['reason']}" if decision.get("reason") else ""
+    known = {role: (record.get(role) or {}).get("weights_sha256") for role in ("champion", "challenger")}
+    decision = record.get("decision") or {}
+    reason = f" The gate said: {decision['reason']}" if decision.get("reason") else ""
+    if champion is not None and known["champion"] == weights_sha256:
+        said = reason if champion == challenger else ""
+        return "better", f"These weights are the champion, version {champion}.{said}"
+    if known["challenger"] != weights_sha256:
+        live = (
+            f"the champion is version {champion}, with other weights"
+            if champion is not None
+            else "there is no champion"
+        )
+        return "open", f"These weights are not registered yet; {live}."
     if champion is None:
         return "open", f"Version {challenger} is registered; there is no champion yet.{reason}"
-    if decision.get("promoted") or str(champion) == str(challenger):
-        return "better", f"Champion: version {champion}.{reason}"
     return "worse", f"Version {challenger} did not become champion; version {champion} stays.{reason}"
 
 

@@ -190,7 +190,8 @@ def _patch_pcas(batches: Batches, latent_floats: int) -> tuple[Baseline, Baselin
     basis, mean = vectors.flip(1)[:, :rank], mean / 255.0
 
     def coefficients(clip_BTHWC: Clip) -> torch.Tensor:
-        return (torch.from_numpy(blocks.cut(clip_BTHWC)).double() / 255.0 - mean) @ basis
+        projected: torch.Tensor = (torch.from_numpy(blocks.cut(clip_BTHWC)).double() / 255.0 - mean) @ basis
+        return projected
 
     variance = sum(
         (coefficients(batch).square().sum(dim=0) for batch in batches()), torch.zeros(positions, rank).double()

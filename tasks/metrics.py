@@ -42,19 +42,22 @@ def psnr_db(mse: Any) -> Floats:
 
 
 def ssim(clip_BTHWC: Clip, output_BTHWC: Output) -> Floats:
-    """Structural similarity (Wang et al. 2004: 11 x 11 Gaussian window, sigma 1.5), mean over a clip's frames: (B,)."""
+    """Structural similarity (Wang et al. 2004: 11 x 11 Gaussian window, sigma 1.5), mean over a clip's frames: (B,).
+
+    In float64: where a picture is flat, float32 is off by 1e-4.
+    """
     import torch
     from torchmetrics.functional.image import structural_similarity_index_measure
 
     b, t, h, w, c = clip_BTHWC.shape
 
     def planes(x: NDArray[Any]) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(x)).reshape(b * t, h, w, c).movedim(3, 1)
+        return torch.from_numpy(x.astype(np.float64)).reshape(b * t, h, w, c).movedim(3, 1)
 
-    pair = planes(output_BTHWC), planes(clip_BTHWC.astype(np.float32) / 255.0)
+    pair = planes(output_BTHWC), planes(clip_BTHWC / 255.0)
     per_frame = structural_similarity_index_measure(*pair, data_range=1.0, reduction="none")
     assert isinstance(per_frame, torch.Tensor)
-    mean: Floats = per_frame.reshape(b, t).double().mean(dim=1).numpy()
+    mean: Floats = per_frame.reshape(b, t).mean(dim=1).numpy()
     return mean
 
 
@@ -80,10 +83,10 @@ def moving_mask(clip_BTHWC: Clip) -> NDArray[np.bool_]:
         split alike. Growing takes in the eight neighbours: the soft edge of what moves belongs to it.
     """
     spread = clip_BTHWC.max(axis=1).astype(np.int16) - clip_BTHWC.min(axis=1)
-    seed = (spread >= MOVING_RANGE).any(axis=-1)
+    seed: NDArray[np.bool_] = (spread >= MOVING_RANGE).any(axis=-1)
     padded = np.pad(seed, ((0, 0), (1, 1), (1, 1)))
     h, w = seed.shape[1:]
-    grown = np.zeros_like(seed)
+    grown: NDArray[np.bool_] = np.zeros_like(seed)
     for row in range(3):
         for column in range(3):
             grown |= padded[:, row : row + h, column : column + w]
@@ -96,9 +99,10 @@ def split_mse(clip_BTHWC: Clip, output_BTHWC: Output) -> tuple[Floats, Floats]:
     error = np.square(output_BTHWC.astype(np.float64) - clip_BTHWC / 255.0).mean(axis=(1, 4))
 
     def over(mask: NDArray[np.bool_]) -> Floats:
-        pixels = mask.sum(axis=(1, 2)).astype(np.float64)
+        pixels: Floats = mask.sum(axis=(1, 2)).astype(np.float64)
         total = np.where(mask, error, 0.0).sum(axis=(1, 2))
-        return np.divide(total, pixels, out=np.full_like(pixels, np.nan), where=pixels > 0)
+        mean: Floats = np.divide(total, pixels, out=np.full_like(pixels, np.nan), where=pixels > 0)
+        return mean
 
     return over(moving), over(~moving)
 

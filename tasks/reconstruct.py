@@ -1,0 +1,181 @@
+"""New footage through a registered model: the reconstruction beside the input, and the error of every frame.
+
+Frames are read in a stream and go through the model in windows of its length; the last window is anchored at the
+end, and of it only the frames that no window before had are taken, so that every frame is answered exactly once:
+
+    frames   0 1 2 3 4 5 6 7 8 9        T = 4
+    windows  [0 1 2 3][4 5 6 7]
+                         [6 7 8 9]      of which 8 and 9
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks import _pictures, footage, media, metrics, sampling
+from tasks._scores import write_csv
+from tasks.params import Dataset, Split
+
+BATCH_WINDOWS = 8
+ERROR_SCALE = 0.25  # the error of the brightest colour; fixed, so that videos can be compared
+STAGE = "reconstruct"
+RESULTS = ("source", "path", "frames", "mse", "psnr_db", "worst_frame", "worst_time_seconds", "worst_mse")
+Answered = Iterator[tuple["_Taken", NDArray[np.float32]]]
+
+
+class Model(Protocol):
+    """A loaded model: `input` says how footage is read for it (`model.json`'s section of that name)."""
+
+    @property
+    def input(self) -> dict[str, Any]: ...
+
+    def predict(self, clip_BTHWC: NDArray[np.uint8]) -> NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """A frame on its way: its number and time in the source, uint8 (H, W, C) as the model wants it."""
+
+    source_frame: int
+    time_seconds: float
+    frame: NDArray[np.uint8]
+
+
+class TooShortError(ValueError):
+    """A source has fewer frames than the model's clip."""
+
+
+def reconstruct(
+    model: Model, paths: list[Path], out: Path, *, batch_windows: int = BATCH_WINDOWS
+) -> list[dict[str, Any]]:
+    """Run every source in `paths` through `model`, in bounded memory.
+
+    Writes into `out`, each file whole or not at all: `<id>.mp4` (input, reconstruction, error), `<id>.errors.csv`
+    (per frame: `frame, source_frame, time_seconds, mse, psnr_db`), `results.csv` and `rejects.csv`. A source that
+    cannot be used costs one row in `rejects.csv`, nothing else.
+
+    Args:
+        paths: videos, image strips, frame folders, MOT sequences, or folders of them.
+        batch_windows: windows that go through the model at once.
+
+    Returns:
+        The rows of `results.csv`.
+
+    Raises:
+        ValueError: a path does not exist.
+    """
+    import pandas as pd
+
+    for path in paths:
+        if not path.exists():
+            raise ValueError(f"{path} does not exist; name a video, an image strip, or a folder of frames or videos")
+    out.mkdir(parents=True, exist_ok=True)
+    results: list[dict[str, Any]] = []
+    rejects: list[dict[str, str]] = []
+    for root, source in _sources(paths, rejects):
+        name = _free_name(source.source, {row["source"] for row in results})
+        try:
+            results.append(_one(model, root, source, name, out, batch_windows))
+        except media.MediaError as error:
+            rejects.append({"path": source.path, "stage": STAGE, "reason": error.reason})
+        except TooShortError as error:
+            rejects.append({"path": source.path, "stage": STAGE, "reason": str(error)})
+    write_csv(pd.DataFrame(results, columns=list(RESULTS)), out / "results.csv")
+    write_csv(pd.DataFrame(rejects, columns=["path", "stage", "reason"]), out / "rejects.csv")
+    return results
+
+
+def _sources(paths: list[Path], rejects: list[dict[str, str]]) -> Iterator[tuple[Path, footage.Source]]:
+    """Every source below the paths with the folder its path starts at; what is none goes to `rejects`."""
+    for path in paths:
+        root = path.resolve().parent
+        anything = Dataset(footage=str(root), label="none", split=Split(test=("none",)))  # its split is not read
+        found, refused = footage.list_sources(root, anything, only=path.resolve().name)
+        rejects += [{"path": r.path, "stage": STAGE, "reason": r.reason} for r in refused]
+        if not found and not refused:
+            rejects.append({"path": path.name, "stage": STAGE, "reason": "holds no video, image strip or frame folder"})
+        yield from ((root, source) for source in found)
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """The id, or the id with a number where two folders hold files of one name."""
+    names = itertools.chain([name], (f"{name}-{n}" for n in itertools.count(2)))
+    return next(n for n in names if n not in taken)
+
+
+def _one(model: Model, root: Path, source: footage.Source, name: str, out: Path, batch_windows: int) -> dict[str, Any]:
+    """One source: the video is encoded while the model answers, so no more than a few windows are in memory."""
+    import pandas as pd
+
+    every = int(model.input.get("every_frames", 1)) * int(model.input.get("step_frames", 1))
+    rate = (source.frames_per_second or footage.NOMINAL_FRAMES_PER_SECOND) / every
+    errors: list[dict[str, Any]] = []
+
+    def pictures() -> Iterator[NDArray[np.uint8]]:
+        for taken, output in _answers(model, _frames(model, root, source, every), batch_windows):
+            mse = float(metrics.frame_mse(taken.frame[None, None], output[None, None])[0, 0])
+            row = {"frame": len(errors), "source_frame": taken.source_frame, "time_seconds": taken.time_seconds}
+            errors.append(row | {"mse": mse, "psnr_db": float(metrics.psnr_db(mse))})
+            answer = np.rint(output.clip(0.0, 1.0) * 255).astype(np.uint8)
+            yield _pictures.panels(taken.frame, answer, ERROR_SCALE)
+
+    media.encode_video(pictures(), out / f"{name}.mp4", frames_per_second=rate)
+    write_csv(pd.DataFrame(errors), out / f"{name}.errors.csv")
+    worst = max(errors, key=lambda row: float(row["mse"]))
+    mse = float(np.mean([row["mse"] for row in errors]))
+    values = (
+        name,
+        source.path,
+        len(errors),
+        mse,
+        float(metrics.psnr_db(mse)),
+        worst["frame"],
+        worst["time_seconds"],
+        worst["mse"],
+    )
+    return dict(zip(RESULTS, values, strict=True))
+
+
+def _frames(model: Model, root: Path, source: footage.Source, every: int) -> Iterator[_Taken]:
+    i = model.input
+    sampler = sampling.SpanSampler([(0.0, float("inf"))], every_frames=every)
+    for number, seconds, frame in footage.open_frames(root, source, sampler=sampler):
+        yield _Taken(number, seconds, media.resize(frame, i["height_px"], i["width_px"], i["fit"], i["gray"]))
+
+
+def _windows(frames: Iterator[_Taken], length: int) -> Iterator[tuple[list[_Taken], int]]:
+    """Windows of `length` frames, each with the number of its last frames that no window before had.
+
+    Raises:
+        TooShortError: there are fewer frames than one window.
+    """
+    recent: deque[_Taken] = deque(maxlen=length)
+    fresh = 0
+    for frame in frames:
+        recent.append(frame)
+        fresh += 1
+        if fresh == length:
+            yield list(recent), fresh
+            fresh = 0
+    if len(recent) < length:
+        raise TooShortError(f"{len(recent)} frames at the model's spacing; it needs {length}")
+    if fresh:
+        yield list(recent), fresh
+
+
+def _answers(model: Model, frames: Iterator[_Taken], batch_windows: int) -> Answered:
+    """Every frame once, in order, with the model's float32 (H, W, C)."""
+    windows = _windows(frames, int(model.input["length_frames"]))
+    while batch := list(itertools.islice(windows, batch_windows)):
+        clip_BTHWC = np.stack([np.stack([taken.frame for taken in window]) for window, _ in batch])
+        output_BTHWC = model.predict(clip_BTHWC)
+        for (window, fresh), output_THWC in zip(batch, output_BTHWC, strict=True):
+            yield from zip(window[-fresh:], output_THWC[-fresh:], strict=True)
