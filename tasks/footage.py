@@ -15,12 +15,13 @@ import dataclasses
 import hashlib
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tasks import _listing, files, media, sampling
 from tasks.params import Dataset, GroupRule
 
+SHOWN_REASONS = 5
 NOMINAL_FRAMES_PER_SECOND = 25.0  # for strips and frame folders, which state no rate
 
 
@@ -92,7 +93,7 @@ def open_frames(
     """The frames of a source of any kind: (source frame number, time in seconds, uint8 RGB (height, width, 3)).
 
     Args:
-        sampler: called with the time of every frame; frames for which it returns None are left out. None: all frames.
+        sampler: called with the time of every frame; frames it declines are left out. None: all frames.
         until_seconds: stop before the first frame at or after this time.
 
     Raises:
@@ -101,13 +102,11 @@ def open_frames(
     path = footage / source.path
     choose = sampler or sampling.SpanSampler([(0.0, math.inf)])
     if source.kind == "video":
-        yield from media.read_frames(
-            path, choose=lambda s: choose(s) is not None, until_seconds=until_seconds, threads=threads
-        )
+        yield from media.read_frames(path, choose=choose, until_seconds=until_seconds, threads=threads)
         return
     rate = source.frames_per_second or NOMINAL_FRAMES_PER_SECOND
     wanted = [(k, k / rate) for k in range(source.frames) if k / rate < until_seconds]
-    wanted = [(k, seconds) for k, seconds in wanted if choose(seconds) is not None]
+    wanted = [(k, seconds) for k, seconds in wanted if choose(seconds)]
     if source.kind == "strip":
         strip = media.read_image(path)
         for k, seconds in wanted:
@@ -130,6 +129,20 @@ def content_sha256(footage: Path, path: str, kind: str) -> str:
     for image in _listing.frame_files(place / "img1" if kind == "mot" else place):
         digest.update(files.sha256_of(image).encode())
     return digest.hexdigest()
+
+
+def check_rejects(footage: Path, sources: int, rejects: Sequence[Reject], max_reject_fraction: float) -> None:
+    """Raise a ValueError if nothing is left, or if too much was left out."""
+    first = "\n".join(f"  {r.path}: {r.reason}" for r in rejects[:SHOWN_REASONS])
+    if not sources:
+        raise ValueError(f"{footage} holds no source that can be used; {len(rejects)} rejects\n{first}".rstrip())
+    fraction = len(rejects) / (sources + len(rejects))
+    if fraction > max_reject_fraction:
+        raise ValueError(
+            f"{len(rejects)} of {sources + len(rejects)} sources in {footage} were rejected, more than "
+            f"max_reject_fraction {max_reject_fraction:g} allows; correct them, take them out, or raise it. "
+            f"The first:\n{first}"
+        )
 
 
 def source_id(path: str) -> str:

@@ -37,17 +37,17 @@ class SpanSampler:
 
     spans: Sequence[Span]
     every_frames: int = 1
-    _span: int = 0
+    span: int = 0  # of the frame last asked about, if it is stored
     _seen: int = 0  # frames of the present span that went by
 
-    def __call__(self, time_seconds: float) -> int | None:
-        """The number of the span that the frame is stored for, or None."""
-        while self._span < len(self.spans) and time_seconds >= self.spans[self._span][1]:
-            self._span, self._seen = self._span + 1, 0
-        if self._span == len(self.spans) or time_seconds < self.spans[self._span][0]:
-            return None
+    def __call__(self, time_seconds: float) -> bool:
+        """Whether the frame is stored; `span` then says for which span."""
+        while self.span < len(self.spans) and time_seconds >= self.spans[self.span][1]:
+            self.span, self._seen = self.span + 1, 0
+        if self.span == len(self.spans) or time_seconds < self.spans[self.span][0]:
+            return False
         self._seen += 1
-        return self._span if (self._seen - 1) % self.every_frames == 0 else None
+        return (self._seen - 1) % self.every_frames == 0
 
 
 def windows(stored_frames: int, length_frames: int, step_frames: int, stride_frames: int) -> list[int]:

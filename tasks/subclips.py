@@ -1,20 +1,18 @@
 """Stage `subclips`: which sources there are, and which spans of each are used.
 
-Reads the footage folder; writes `sources.csv`, `cuts.csv`, `rejects.csv`, and `files/<source>_<n>.mp4` to watch where the
-dataset asks for them. Frames are later decoded from the source along the cuts, never from those files.
+Reads the footage folder; writes `sources.csv`, `cuts.csv`, `rejects.csv`, and where the dataset asks for them
+`files/<source>_<n>.mp4`, for people to watch. Frames are later decoded from the source along the cuts, never from those
+files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from tasks import _tables, files, media, sampling
 from tasks import footage as footage_
 from tasks.footage import Reject, Source
 from tasks.params import Dataset
-
-SHOWN_REASONS = 5
 
 
 def run(dataset: Dataset, footage: Path, out: Path) -> None:
@@ -40,24 +38,11 @@ def run(dataset: Dataset, footage: Path, out: Path) -> None:
         if dataset.subclips is not None and dataset.subclips.files:
             kept, broken = _watchable(footage, kept, cuts, folder / "files")
             rejects = sorted([*rejects, *broken], key=lambda r: (r.path, r.reason))
-        check_rejects(footage, len(kept), rejects, dataset.max_reject_fraction)
+        footage_.check_rejects(footage, len(kept), rejects, dataset.max_reject_fraction)
         left = {source.source for source in kept}
         _tables.write(folder / "sources.csv", Source, kept)
         _tables.write(folder / "cuts.csv", _tables.Cut, [cut for cut in cuts if cut.source in left])
         _tables.write(folder / "rejects.csv", Reject, rejects)
-
-
-def check_rejects(footage: Path, sources: int, rejects: Sequence[Reject], max_reject_fraction: float) -> None:
-    """Raise a ValueError if nothing is left, or if too much was left out."""
-    first = "\n".join(f"  {r.path}: {r.reason}" for r in rejects[:SHOWN_REASONS])
-    if not sources:
-        raise ValueError(f"{footage} holds no source that can be used; {len(rejects)} rejects\n{first}".rstrip())
-    fraction = len(rejects) / (sources + len(rejects))
-    if fraction > max_reject_fraction:
-        raise ValueError(
-            f"{len(rejects)} of {sources + len(rejects)} sources in {footage} were rejected, more than max_reject_fraction "
-            f"{max_reject_fraction:g} allows; correct them, take them out, or raise it. The first:\n{first}"
-        )
 
 
 def _watchable(

@@ -1,0 +1,208 @@
+"""Stage `sample`: decode each source once into a frame store; a store that is still right is kept.
+
+    data/frames/<dataset>/<source>.npy     uint8 (frame, height, width, channel)
+                          sources.csv      the cuts' columns + stored_frames, store_sha256, settings
+                          index.parquet    source, span, row, source_frame, time_seconds
+                          rejects.csv      of this stage and the one before
+
+A source's row of the index is kept beside its store (`<source>.json`) until the tables are written, so that a run that
+was killed goes on with the stores it finished.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tasks import _stores, _tables, files, media, parallel, sampling
+from tasks import footage as footage_
+from tasks._stores import StoredSource
+from tasks.footage import Reject, Source
+from tasks.params import Dataset, Frames
+from tasks.sampling import Span
+
+PARALLEL_BYTES = 32 * 2**20  # less footage than this decodes faster than worker processes start
+INDEX = ("span", "source_frame", "time_seconds")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Job:
+    """A source to decode; crosses to a worker."""
+
+    footage: Path
+    source: Source
+    spans: list[Span]
+    frames: Frames
+    out: Path
+    threads: int
+
+
+@dataclasses.dataclass(frozen=True)
+class _Done:
+    """What one source gave: a row and its index, or a reason."""
+
+    row: StoredSource | None
+    index: list[tuple[int, int, float]]
+    reason: str = ""
+
+
+def run(dataset: Dataset, footage: Path, cuts: Path, out: Path, workers: int) -> None:
+    """Bring `out` up to date with the cut list.
+
+    Raises:
+        ValueError: more rejects than `max_reject_fraction`, or footage that changed since the cut list was made.
+    """
+    sources = _tables.read(cuts / "sources.csv", Source)
+    rejects = _tables.read(cuts / "rejects.csv", Reject)
+    spans: dict[str, list[Span]] = {source.source: [] for source in sources}
+    for cut in _tables.read(cuts / "cuts.csv", _tables.Cut):
+        spans[cut.source].append((cut.start_seconds, cut.end_seconds))
+    out.mkdir(parents=True, exist_ok=True)
+    earlier = _earlier(out)
+    done: dict[str, _Done] = {}
+    jobs: list[_Job] = []
+    for source in sources:
+        kept = _still_right(out, source, _stores.settings_hash(source, dataset.frames, spans[source.source]), earlier)
+        if kept:
+            done[source.source] = kept
+        else:
+            jobs.append(_Job(footage, source, spans[source.source], dataset.frames, out, 0))
+    for job, result in zip(jobs, _decode_all(jobs, workers), strict=True):
+        done[job.source.source] = result
+        if result.row is None:
+            rejects.append(Reject(job.source.path, "sample", result.reason))
+    rejects.sort(key=lambda r: (r.path, r.stage, r.reason))
+    _check(footage, sources, rejects, dataset.max_reject_fraction)
+    _write_tables(out, [done[source.source] for source in sources], rejects)
+
+
+def decode(job: _Job) -> _Done:
+    """Decode one source into its store; in a worker."""
+    source, frames = job.source, job.frames
+    sampler = sampling.SpanSampler(job.spans, frames.every_frames)
+    settings = _stores.settings_hash(source, frames, job.spans)
+    index: list[tuple[int, int, float]] = []
+    last_frame = -1
+
+    def pictures() -> Iterator[media.Frame]:
+        nonlocal last_frame
+        end_seconds = job.spans[-1][1] if job.spans else 0.0
+        for number, seconds, frame in footage_.open_frames(
+            job.footage, source, sampler=sampler, until_seconds=end_seconds, threads=job.threads
+        ):
+            index.append((sampler.span, number, seconds))
+            last_frame = number
+            yield media.resize(frame, frames.height_px, frames.width_px, frames.fit, frames.gray)
+
+    if footage_.content_sha256(job.footage, source.path, source.kind) != source.sha256:
+        raise ValueError("the footage changed since stage subclips listed it; run subclips again")
+    shape = (frames.height_px, frames.width_px, 1 if frames.gray else 3)
+    path = _stores.store_path(job.out, source.source)
+    try:
+        count, sha256 = _stores.write_store(path, pictures(), shape)
+    except media.MediaError as error:
+        path.unlink(missing_ok=True)
+        return _Done(None, [], error.reason)
+    if not count:
+        path.unlink()
+        return _Done(None, [], "no frame lies in its spans")
+    counted = source.frames
+    if source.kind == "video" and frames.every_frames == 1 and len(job.spans) == 1 and job.spans[0][0] == 0.0:
+        counted = last_frame + 1 if job.spans[0][1] >= source.duration_seconds else counted
+    values = dataclasses.asdict(source) | {"frames": counted}
+    row = StoredSource(**values, stored_frames=count, store_sha256=sha256, settings=settings)
+    done = _Done(row, index)
+    files.write_json(_note_path(job.out, source.source), {"row": dataclasses.asdict(row), "index": index})
+    return done
+
+
+def _decode_all(jobs: list[_Job], workers: int) -> list[_Done]:
+    total = sum(_bytes(job.footage / job.source.path) for job in jobs)
+    workers = min(workers, len(jobs)) if total >= PARALLEL_BYTES else 1
+    threads = max(1, (os.cpu_count() or 1) // max(1, workers))
+    jobs = [dataclasses.replace(job, threads=threads) for job in jobs]
+    try:
+        return parallel.map_sources(decode, jobs, workers, name=lambda job: job.source.path)
+    except parallel.WorkerError as error:
+        if isinstance(error.__cause__, ValueError):
+            raise ValueError(f"stage sample: {error}") from error
+        raise
+
+
+def _bytes(path: Path) -> int:
+    if path.is_dir():
+        return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+    return path.stat().st_size if path.exists() else 0
+
+
+def _earlier(out: Path) -> dict[str, _Done]:
+    """What earlier runs left: finished ones in the tables, a killed one in the notes beside its stores."""
+    import pandas as pd
+
+    found: dict[str, _Done] = {}
+    try:
+        rows = _tables.read(out / "sources.csv", StoredSource)
+        table = pd.read_parquet(out / "index.parquet")
+        groups = {str(key): group for key, group in table.groupby("source")}
+        for row in rows:
+            if row.source in groups:
+                columns = [groups[row.source][name].tolist() for name in INDEX]
+                found[row.source] = _Done(row, list(zip(*columns, strict=True)))
+    except (ValueError, OSError, KeyError):
+        found = {}  # absent or not ours: everything is decoded again
+    for path in sorted(out.glob("*.json")):
+        with contextlib.suppress(ValueError, TypeError, KeyError):  # not ours, or of another version
+            note: dict[str, Any] = files.read_json(path)
+            index = [(int(span), int(number), float(seconds)) for span, number, seconds in note["index"]]
+            found[path.stem] = _Done(StoredSource(**note["row"]), index)
+    return found
+
+
+def _still_right(out: Path, source: Source, settings: str, earlier: dict[str, _Done]) -> _Done | None:
+    """The earlier result, if content, settings and the bytes of the store are all still the same."""
+    done = earlier.get(source.source)
+    if done is None or done.row is None:
+        return None
+    path = _stores.store_path(out, source.source)
+    same = done.row.sha256 == source.sha256 and done.row.settings == settings
+    if not same or not path.is_file() or files.sha256_of(path) != done.row.store_sha256:
+        return None
+    values = dataclasses.asdict(source) | {"frames": done.row.frames}  # class and group may have changed
+    stored = {name: getattr(done.row, name) for name in ("stored_frames", "store_sha256", "settings")}
+    return _Done(StoredSource(**values, **stored), done.index)
+
+
+def _check(footage: Path, sources: list[Source], rejects: list[Reject], max_reject_fraction: float) -> None:
+    here = [r for r in rejects if r.stage == "sample"]
+    footage_.check_rejects(
+        footage, len(sources) - len(here), here + [r for r in rejects if r not in here], max_reject_fraction
+    )
+
+
+def _write_tables(out: Path, done: list[_Done], rejects: list[Reject]) -> None:
+    import pandas as pd
+
+    rows = [d.row for d in done if d.row is not None]
+    keep = {"sources.csv", "index.parquet", "rejects.csv"} | {_stores.store_path(out, r.source).name for r in rows}
+    records = [
+        (d.row.source, span, row, number, seconds)
+        for d in done
+        if d.row is not None
+        for row, (span, number, seconds) in enumerate(d.index)
+    ]
+    table = pd.DataFrame(records, columns=["source", "span", "row", "source_frame", "time_seconds"])
+    with files.replacing(out / "index.parquet") as temporary:
+        table.to_parquet(temporary, index=False, compression="zstd")
+    _tables.write(out / "rejects.csv", Reject, rejects)
+    _tables.write(out / "sources.csv", StoredSource, rows)  # last: it says that the rest is there
+    for path in out.iterdir():
+        if path.is_file() and path.name not in keep:  # stores of sources that are gone, notes, what a kill left
+            path.unlink()
+
+
+def _note_path(out: Path, source: str) -> Path:
+    return out / f"{source}.json"
