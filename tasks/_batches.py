@@ -1,6 +1,7 @@
 """Which clips stand in which batch, and fetching them ahead of the step that needs them.
 
-Nothing here keeps a state: batch i follows from the seed and i, so that a run continued at step i sees what it would have seen.
+Nothing here keeps a state: batch i follows from the seed and i, so that a run continued at step i sees what it would
+have seen.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ def claim(state: Path, settings: dict[str, Any], say: Callable[[str], None]) -> 
 
 
 def clear(state: Path) -> None:
-    """Remove checkpoints, samples and settings; the lock and what is still to be delivered to the tracking store stay."""
+    """Remove checkpoints, samples and settings; the lock and what the tracking store has not received stay."""
     (state / "settings.json").unlink(missing_ok=True)
     for path in [*state.glob("step_*"), *state.glob(".step_*")]:
         path.unlink(missing_ok=True)
@@ -99,9 +99,8 @@ def clear(state: Path) -> None:
 def save(state: Path, step: int, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
     """Write the checkpoint after `step` steps and remove all but the last two."""
     stem = f"step_{step:08d}"
-    own = {
-        name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()
-    }  # tied weights: no sharing
+    # Copies, as tied weights must not share memory in the file.
+    own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with replacing(state / f"{stem}.safetensors") as temporary:
         save_file(own, temporary, metadata={"record": json.dumps(record)})
         digest = sha256_of(temporary)

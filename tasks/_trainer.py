@@ -1,6 +1,9 @@
 """The training loop, the same for every architecture.
 
-    batch i <- (seed, i)      for each part: zero, loss, backward, clip, step      moving average      now and then: row, picture, checkpoint
+    batch i <- (seed, i)
+    for each part: zero, loss, backward, clip, step
+    moving average
+    now and then: row of the history, picture, checkpoint
 
 Nothing random outlives a step and the learning rate follows from the step's number, so that weights, moments, moving
 average and the number of the step are all there is to save: a run continued from a checkpoint takes the same path, on
@@ -19,17 +22,17 @@ from typing import Any
 import lightning_fabric
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.swa_utils import AveragedModel
 
 import models
 from models import VideoModel
 from tasks import _checkpoint, _samples
+from tasks._augment import augment
 from tasks._batches import ahead, batch_indices, evenly_spaced, reader, step_seed
 from tasks._checkpoint import Checkpoint
+from tasks._optimise import channels_last_3d, learning_rate, make_optimizer, moving_average
 from tasks.clips import ClipDataset
 from tasks.exits import DivergedError
-from tasks.params import Recipe, Training
+from tasks.params import Recipe
 
 INITIALISE_BYTES = 256 * 2**20  # training clips shown to `initialise`, evenly spaced over the split
 Row = dict[str, float]
@@ -61,36 +64,6 @@ def clip_settings(dataset: ClipDataset) -> dict[str, int]:
     """What every architecture is told about its clips."""
     frames, height_px, width_px, channels = dataset.shape
     return {"frames": frames, "height_px": height_px, "width_px": width_px, "channels": channels}
-
-
-def learning_rate(t: Training, step: int) -> float:
-    """Linear warm-up over `warmup_steps`, then half a cosine down to 0 at `steps`, or constant."""
-    peak = t.optimizer.learning_rate
-    if step < t.warmup_steps:
-        return peak * (step + 1) / t.warmup_steps
-    if t.decay == "constant":
-        return peak
-    return peak * 0.5 * (1.0 + math.cos(math.pi * (step - t.warmup_steps) / max(t.steps - t.warmup_steps, 1)))
-
-
-def make_optimizer(t: Training, parameters: list[nn.Parameter]) -> Optimizer:
-    """The recipe's optimizer over one part of a model."""
-    o = t.optimizer
-    if o.name == "sgd":
-        return torch.optim.SGD(parameters, o.learning_rate, momentum=o.beta1, weight_decay=o.weight_decay)
-    adam = torch.optim.AdamW if o.name == "adamw" else torch.optim.Adam
-    return adam(parameters, o.learning_rate, betas=(o.beta1, o.beta2), weight_decay=o.weight_decay, fused=True)
-
-
-def moving_average(model: VideoModel, decay: float) -> AveragedModel:
-    """Average of the parameters, buffers copied. After n steps the decay is at most (1 + n) / (10 + n), so that the
-    average of a short run is not mostly its start."""
-
-    def average(means: Any, values: Any, n: Any) -> None:
-        steps = int(n)
-        torch._foreach_lerp_(means, values, 1.0 - min(decay, (1.0 + steps) / (10.0 + steps)))
-
-    return AveragedModel(model, multi_avg_fn=average)
 
 
 class _Loss(nn.Module):
@@ -128,7 +101,7 @@ class Trainer:
         else:
             model.load_state_dict(resume.tensors("model"))
         if getattr(model, "channels_last_3d", False):
-            _channels_last_3d(model)
+            channels_last_3d(model)
         optimizers = [make_optimizer(self.t, list(model.parameters_of(part))) for part in model.parts]
         self.loss, *wrapped = fabric.setup(_Loss(model), *optimizers)
         self.model, self.optimizers = model.train(), dict(zip(model.parts, wrapped, strict=True))
@@ -139,7 +112,9 @@ class Trainer:
         self._restore(resume)
 
     def _restore(self, resume: Checkpoint | None) -> None:
-        record: dict[str, Any] = {"rows": [], "sums": {}, "counted": 0, "segments": []} if resume is None else resume.record
+        record: dict[str, Any] = (
+            {"rows": [], "sums": {}, "counted": 0, "segments": []} if resume is None else resume.record
+        )
         self.first = 0 if resume is None else resume.step
         self.rows: list[Row] = record["rows"]
         self.earlier: list[dict[str, float]] = record["segments"]
@@ -173,7 +148,9 @@ class Trainer:
         fetch, _ = reader(self.data.train, self.data.frames, fabric.device)
         mine = slice(fabric.global_rank, None, fabric.world_size)
         clips = len(self.data.train)
-        batches = ahead(fetch, lambda i: batch_indices(t.seed, i, t.batch_clips, clips)[mine], range(self.first, t.steps))
+        batches = ahead(
+            fetch, lambda i: batch_indices(t.seed, i, t.batch_clips, clips)[mine], range(self.first, t.steps)
+        )
         if self.first == 0:
             self._save(0)
         for step, clip_BTHWC in zip(range(self.first, t.steps), batches, strict=True):
@@ -189,6 +166,7 @@ class Trainer:
 
     def _step(self, step: int, clip_BTHWC: Tensor) -> None:
         torch.manual_seed(step_seed(self.t.seed, step, self.fabric.global_rank))
+        clip_BTHWC = augment(clip_BTHWC, self.t.augment)
         for part, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(self.t, step)
@@ -222,8 +200,13 @@ class Trainer:
             "training.gradient_clip_norm, or use precision 32-true, and train again"
         )
 
+    def _mean_over_ranks(self, value: Tensor) -> float:
+        mean = self.fabric.all_reduce(value, reduce_op="mean")
+        assert isinstance(mean, Tensor)
+        return float(mean)
+
     def _means(self) -> Row:
-        return {name: float(self.fabric.all_reduce(s / self.counted, reduce_op="mean")) for name, s in self.sums.items()}
+        return {name: self._mean_over_ranks(s / self.counted) for name, s in self.sums.items()}
 
     def _row(self, done: int, sample: bool, listener: Listener) -> None:
         means = self._means()
@@ -251,7 +234,7 @@ class Trainer:
         return found
 
     def _save(self, done: int) -> None:
-        sums = {name: float(self.fabric.all_reduce(s, reduce_op="mean")) for name, s in self.sums.items()}
+        sums = {name: self._mean_over_ranks(s) for name, s in self.sums.items()}
         self._finite(done, sum(sums.values()))
         if not self.fabric.is_global_zero:
             return
@@ -262,10 +245,3 @@ class Trainer:
             tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
         record = {"rows": self.rows, "sums": sums, "counted": self.counted, "segments": self.segments(done)}
         _checkpoint.save(self.state, done, tensors, record)
-
-
-def _channels_last_3d(model: VideoModel) -> None:
-    """Lay out the weights of 3-D convolutions channels last (`Module.to` would refuse those of other layers)."""
-    for parameter in model.parameters():
-        if parameter.dim() == 5:
-            parameter.data = parameter.data.to(memory_format=torch.channels_last_3d)

@@ -45,7 +45,9 @@ def description_of(run: Path) -> dict[str, Any]:
     """
     for name in (WEIGHTS, DESCRIPTION):
         if not (run / name).is_file():
-            raise ValueError(f"{run} has no {name}, so it is not a finished run; train it with: dvc repro train@{run.name}")
+            raise ValueError(
+                f"{run} has no {name}, so it is not a finished run; train it with: dvc repro train@{run.name}"
+            )
     description: dict[str, Any] = read_json(run / DESCRIPTION)
     return description
 
@@ -66,7 +68,7 @@ def load_run(run: Path) -> VideoModel:
         model.load_state_dict({name: tensor.clone() for name, tensor in load_file(run / WEIGHTS).items()})
     except (SafetensorError, RuntimeError) as error:
         raise ValueError(
-            f"{run / WEIGHTS} does not fit models/{description['architecture']}.py as it stands ({str(error):.300});"
+            f"{run / WEIGHTS} does not fit models/{description['architecture']}.py as it stands ({error!s:.300});"
             f" train again with: dvc repro -f train@{run.name}"
         ) from error
     return model.eval()

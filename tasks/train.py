@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import functools
 import hashlib
 import importlib.util
 import shutil
@@ -15,10 +16,11 @@ from typing import Any
 
 import lightning_fabric
 import torch
-from lightning_fabric.strategies import DDPStrategy, Strategy
+from lightning_fabric.strategies.ddp import DDPStrategy
+from lightning_fabric.strategies.strategy import Strategy
 
 import models
-from tasks import _batches, _checkpoint, _trainer, modelio
+from tasks import _checkpoint, modelio
 from tasks._progress import Progress
 from tasks._trainer import Data, Listener, Row, Trainer, clip_settings
 from tasks.clips import ClipDataset
@@ -75,11 +77,13 @@ def run(
         goes_on = _checkpoint.claim(state, settings, progress.say)
         key = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()
         start = RunStart(state / "tracking", key, name, _parameters(recipe, data), data.train.data_sha256, goes_on)
+        for torn in [*out.parent.glob(f".{out.name}.*"), *timing.parent.glob(f".{timing.stem}.*")]:
+            shutil.rmtree(torn) if torn.is_dir() else torn.unlink()  # of a process killed while it wrote
         job = Job(name, recipe, sampled, data, out, timing, state, start)
         fabric = lightning_fabric.Fabric(
             accelerator=t.accelerator, devices=t.devices, precision=t.precision, strategy=_strategy(recipe, data)
         )
-        trouble = fabric.launch(_work, job)
+        trouble = fabric.launch(functools.partial(_work, job=job))  # as an argument, Fabric would take it apart
         if trouble is not None:
             raise DivergedError(trouble)
         _checkpoint.clear(state)
@@ -101,8 +105,8 @@ def _check(t: Training, clips: int) -> None:
         raise ValueError(f"training.batch_clips is {t.batch_clips}, which {t.devices} devices cannot share evenly")
     if t.accelerator == "cuda" and torch.cuda.device_count() < t.devices:
         raise ValueError(
-            f"training asks for {t.devices} CUDA device(s), and torch {torch.__version__} sees {torch.cuda.device_count()};"
-            " set training.accelerator to cpu or auto"
+            f"training asks for {t.devices} CUDA device(s), and torch {torch.__version__} sees"
+            f" {torch.cuda.device_count()}; set training.accelerator to cpu or auto"
         )
     assert clips > 0
 
@@ -119,14 +123,19 @@ def _code_sha256(architecture: str) -> str:
     """The code that decides the weights: the architecture's, the parts it shares, the loop's."""
     found = importlib.util.find_spec(f"models.{architecture}") if architecture in models.names() else None
     own = [] if found is None or found.origin is None else [Path(found.origin)]  # unknown: models.build says so
-    shared = sorted(Path(models.__file__).parent.glob("_*.py"))
-    paths = [*own, *shared, Path(_trainer.__file__), Path(_batches.__file__)]
-    return hashlib.sha256("\n".join(sha256_of(path) for path in paths).encode()).hexdigest()
+    here, there = Path(__file__).parent, Path(models.__path__[0])
+    loop = [here / f"{name}.py" for name in ("_trainer", "_optimise", "_augment", "_batches")]
+    digests = [sha256_of(path) for path in [*own, *sorted(there.glob("_*.py")), *loop]]
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 def _parameters(recipe: Recipe, data: Data) -> dict[str, str]:
     """What the tracking store lists as the run's parameters."""
-    flat: dict[str, Any] = {"dataset": recipe.dataset, "architecture": recipe.architecture, "train_clips": len(data.train)}
+    flat: dict[str, Any] = {
+        "dataset": recipe.dataset,
+        "architecture": recipe.architecture,
+        "train_clips": len(data.train),
+    }
     flat |= {f"config.{k}": v for k, v in {**recipe.config, **clip_settings(data.train)}.items()}
     for key, value in recipe.training.model_dump().items():
         nested = value.items() if isinstance(value, dict) else [("", value)]

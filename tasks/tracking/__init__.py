@@ -1,19 +1,23 @@
 """Runs, registry and lineage, kept by MLflow. The only package that imports it, and only inside functions.
 
-    store      where the tracking store is, and a client that gives up quickly
-    origin     commit, lock, environment
-    runs       what a training tells while it runs: spooled on disk, delivered in the background
-    delivery   each event to the store, once
-    export     a model that needs no code of ours
-    registry   versions, aliases, the gate between challenger and champion
+store      where the tracking store is, and a client that gives up quickly
+origin     commit, lock, environment
+runs       what a training tells while it runs: spooled on disk, delivered in the background
+delivery   each event to the store, once
+training_runs  the run that belongs to a set of weights
+export     a model that needs no code of ours
+registry   from a trained and judged run to a version
+versions   versions and aliases as the store has them
+gate       champion or not
+catalogue  what there is; a version as a function of clips
 """
 
 from __future__ import annotations
 
+from tasks.tracking.catalogue import Loaded, list_models, load, registry_record, resolve
 from tasks.tracking.delivery import deliver_pending
-from tasks.tracking.registry import (
-    Decision, Loaded, Registered, list_models, load, promote, register, registry_record, resolve,
-)  # fmt: skip
+from tasks.tracking.gate import Decision, promote
+from tasks.tracking.registry import Registered, register
 from tasks.tracking.runs import RunLogger, RunStart
 from tasks.tracking.store import tracking_uri
 

@@ -101,7 +101,7 @@ def _attempt(folder: Path, done: dict[str, Any], events: list[tuple[dict[str, An
         with connected(done["uri"]) as client:
             _send(client, folder, done, events)
     except (MlflowException, SQLAlchemyError) as error:
-        return f"{done['uri']} refused: {str(error):.300}"
+        return f"{done['uri']} refused: {error!s:.300}"
     return None
 
 
@@ -174,7 +174,7 @@ def mend(folder: Path) -> None:
 
 
 def end_abandoned(folder: Path) -> None:
-    """End a run whose training is gone, so that it does not stay RUNNING. A training that goes on with it opens it again."""
+    """End a run whose training is gone, so that it does not stay RUNNING. Going on with it opens it again."""
     lock = FileLock(folder / WRITER_LOCK)
     try:
         lock.acquire(timeout=0)

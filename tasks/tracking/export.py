@@ -64,7 +64,7 @@ def save(model: VideoModel, folder: Path, metadata: dict[str, Any]) -> None:
         (folder / large).unlink(missing_ok=True)
     shutil.rmtree(folder / "__pycache__", ignore_errors=True)
     written = Model.load(str(folder))
-    written.saved_input_example_info = None  # noise, as numbers in text, a hundred times the size of the clip
+    written.saved_input_example_info = {}  # noise, as numbers in text, a hundred times the size of the clip
     written.flavors["python_function"]["config"] = {"device": "cpu"}  # an exported model cannot move to another device
     written.save(str(folder / "MLmodel"))
     _verify(model, folder, shape)
@@ -80,9 +80,11 @@ def _verify(model: VideoModel, folder: Path, shape: tuple[int, ...]) -> None:
         expected = model.predict(torch.from_numpy(clip_BTHWC)).numpy()
         answer = loaded.predict(clip_BTHWC)
         if answer.shape != expected.shape or answer.dtype != expected.dtype:
-            raise ValueError(f"the exported model answers {answer.dtype} {answer.shape}, not {expected.dtype} {expected.shape}")
+            raise ValueError(
+                f"the exported model answers {answer.dtype} {answer.shape}, not {expected.dtype} {expected.shape}"
+            )
         if not (difference := float(np.abs(answer - expected).max())) <= TOLERANCE:
             raise ValueError(
-                f"the exported model differs from the trained one by {difference:.2g} (allowed: {TOLERANCE:g}) on {count}"
-                " clip(s), so it was not registered; check that predict of its architecture depends on nothing but its input"
+                f"the exported model differs from the trained one by {difference:.2g} (allowed: {TOLERANCE:g}) on"
+                f" {count} clip(s), so it was not registered; its predict must depend on its input alone"
             )

@@ -13,7 +13,7 @@ from tasks.tracking.store import project_folder
 
 
 def origin() -> dict[str, str]:
-    """Tags of a run: git commit (and whether the tree differs from it), `dvc.lock`, constraints, Python, packages, machine."""
+    """Tags of a run: git commit (and whether the tree differs from it), `dvc.lock`, constraints, Python, machine."""
     project = project_folder()
     tags = {
         "mlflow.source.name": "rushes",

@@ -25,7 +25,14 @@ from typing import Any
 from filelock import FileLock
 
 from tasks.tracking.delivery import (
-    EVENTS, WRITER_LOCK, Pending, deliver, deliver_pending, end_abandoned, mend, remove_delivered,
+    EVENTS,
+    WRITER_LOCK,
+    Pending,
+    deliver,
+    deliver_pending,
+    end_abandoned,
+    mend,
+    remove_delivered,
 )  # fmt: skip
 from tasks.tracking.origin import origin
 from tasks.tracking.store import tracking_uri
@@ -49,7 +56,7 @@ class RunStart:
 
 
 class RunLogger:
-    """Spools what a training tells, and delivers it in the background. A context: leaving it on an error ends the run."""
+    """Spools what a training tells and delivers it in the background. Leaving the context on an error ends the run."""
 
     def __init__(self, start: RunStart) -> None:
         self.uri = tracking_uri()
@@ -64,7 +71,8 @@ class RunLogger:
         self.stream = (self.folder / EVENTS).open("a", encoding="utf-8")
         self.writing = threading.Lock()
         self.finished = threading.Event()
-        self.step = 0
+        self.step, self.measured = 0, False
+        system_metrics()  # the load of the processor is counted from one call to the next
         if unfinished:
             self._spool("resume")
         else:
@@ -78,7 +86,9 @@ class RunLogger:
         self.thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if not self.finished.is_set():
             self.finish("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED", {})
         self.thread.join(CLOSE_SECONDS)
@@ -105,6 +115,8 @@ class RunLogger:
 
     def finish(self, status: str, tags: dict[str, str]) -> None:
         """The last event. `status` is FINISHED, FAILED or KILLED."""
+        if not self.measured:
+            self._measure()
         self._spool("finish", status=status, tags=tags)
         self.finished.set()
 
@@ -114,14 +126,18 @@ class RunLogger:
             self.stream.write(line + "\n")
             self.stream.flush()
 
+    def _measure(self) -> None:
+        self.measured = True
+        self._spool("metrics", step=self.step, values=system_metrics())
+
     def _run(self) -> None:
-        """The background thread: deliver, measure the machine, wait; try less and less often while the store is away."""
-        wait, said, measured = 0.0, False, -SYSTEM_EVERY_SECONDS
+        """The background thread: deliver, measure the machine, wait; less and less often while the store is away."""
+        wait, said, measured = 0.0, False, time.monotonic()
         while True:
             ended = self.finished.wait(wait)
             if not ended and time.monotonic() - measured >= SYSTEM_EVERY_SECONDS:
                 measured = time.monotonic()
-                self._spool("metrics", step=self.step, values=system_metrics())
+                self._measure()
             trouble = deliver(self.folder, self.uri)
             if trouble is None:
                 wait = INTERVAL_SECONDS

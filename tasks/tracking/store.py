@@ -99,7 +99,7 @@ def connected(uri: str) -> Iterator[MlflowClient]:
         yield MlflowClient(tracking_uri=uri, registry_uri=uri)
     except MlflowException as error:
         if "API request to" in str(error) or "database is locked" in str(error):
-            raise UnreachableError(f"{_away(uri)} ({str(error):.200})") from error
+            raise UnreachableError(f"{_away(uri)} ({error!s:.200})") from error
         raise
 
 

@@ -45,10 +45,17 @@ def _trained(folder: Path, seed: int, score: float, judged_on: str = "test-1") -
     (run / "history.csv").write_text("step,loss,validation_psnr_db\n1,0.5,\n2,0.25,21.5\n")
     primary = {"metric": "psnr_db", "higher_is_better": True, "value": score, "low": score - 1, "high": score + 1}
     figures = {"value": score, "low": score - 1, "high": score + 1}
-    write_json(evaluation / "metrics.json", {
-        "weights_sha256": sha256_of(run / "weights.safetensors"), "evaluation_sha256": judged_on, "clips": 5, "primary": primary,
-        "answers": {"model": {"floats": 8, "psnr_db": figures}}, "gains": {"clip_mean_frame": {"psnr_db": figures}},
-    })  # fmt: skip
+    write_json(
+        evaluation / "metrics.json",
+        {
+            "weights_sha256": sha256_of(run / "weights.safetensors"),
+            "evaluation_sha256": judged_on,
+            "clips": 5,
+            "primary": primary,
+            "answers": {"model": {"floats": 8, "psnr_db": figures}},
+            "gains": {"clip_mean_frame": {"psnr_db": figures}},
+        },
+    )
     return run, evaluation
 
 
@@ -71,23 +78,40 @@ def test_the_first_version_is_registered_once_and_becomes_champion(store: Path) 
     again = tracking.promote("first", "1")
     assert (again.promoted, again.champion_version, again.reason) == (False, "1", decision.reason)
     score = {
-        "metric": "psnr_db", "value": 30.0, "low": 29.0, "high": 31.0, "evaluation_sha256": "test-1", "data_sha256": "a" * 64,
-        "weights_sha256": sha256_of(run / "weights.safetensors"), "git_dirty": None, **LINEAGE,
-    }  # fmt: skip
+        "metric": "psnr_db",
+        "value": 30.0,
+        "low": 29.0,
+        "high": 31.0,
+        "evaluation_sha256": "test-1",
+        "data_sha256": "a" * 64,
+        "weights_sha256": sha256_of(run / "weights.safetensors"),
+        "git_dirty": None,
+        **LINEAGE,
+    }
     assert tracking.registry_record("first") == {
-        "recipe": "first", "model": "rushes-first", "champion_version": "1", "challenger_version": "1", "champion": score,
-        "challenger": score, "decision": {"promoted": True, "reason": decision.reason},
-    }  # fmt: skip
+        "recipe": "first",
+        "model": "rushes-first",
+        "champion_version": "1",
+        "challenger_version": "1",
+        "champion": score,
+        "challenger": score,
+        "decision": {"promoted": True, "reason": decision.reason},
+    }
     listed = [row for row in tracking.list_models() if row["recipe"] == "first"]
-    assert [(row["version"], row["aliases"], row["git_commit"]) for row in listed] == [("1", ["challenger", "champion"], "c" * 40)]
-    # and back: the run, made from the run folder as the store had not seen it, names the version, the data and the scores
+    assert [(row["version"], row["aliases"], row["git_commit"]) for row in listed] == [
+        ("1", ["challenger", "champion"], "c" * 40)
+    ]
+    # and back: the run (made from the run folder, as the store had not seen it) names the version, the data, the scores
     told = _client().get_run(registered.run_id)
     assert told.data.tags["rushes.model_version"] == "rushes-first/1"
     assert told.data.tags["rushes.registered_flow_run_id"] == "flow-1"
     assert told.inputs.dataset_inputs[0].dataset.digest == "a" * 36
     assert told.data.metrics == {
-        "loss": 0.25, "validation_psnr_db": 21.5, "test.model.psnr_db": 30.0, "gain.clip_mean_frame.psnr_db": 30.0
-    }  # fmt: skip
+        "loss": 0.25,
+        "validation_psnr_db": 21.5,
+        "test.model.psnr_db": 30.0,
+        "gain.clip_mean_frame.psnr_db": 30.0,
+    }
     assert [(m.step, m.value) for m in _client().get_metric_history(registered.run_id, "loss")] == [(1, 0.5), (2, 0.25)]
     assert len(_client().get_metric_history(registered.run_id, "test.model.psnr_db")) == 1
 
@@ -100,7 +124,10 @@ def test_a_challenger_must_be_better_on_the_same_evaluation_data(store: Path) ->
     tracking.register("gate", *_trained(store, 12, 30.0), {})
     equal = tracking.promote("gate", "2")
     assert (equal.promoted, champion_of()) == (False, "1")
-    assert equal.reason == "version 2 with psnr_db 30.0000 is not better than champion version 1 with 30.0000 on evaluation data test-1"
+    assert (
+        equal.reason
+        == "version 2 with psnr_db 30.0000 is not better than champion version 1 with 30.0000 on evaluation data test-1"
+    )
     assert tracking.registry_record("gate")["decision"] == {"promoted": False, "reason": equal.reason}
 
     tracking.register("gate", *_trained(store, 13, 30.5), {})

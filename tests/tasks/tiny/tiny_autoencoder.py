@@ -1,4 +1,4 @@
-"""A network that trains in milliseconds and has what makes resuming hard: batch statistics, dropout, several optimizers' state."""
+"""A network that trains in milliseconds and has what makes resuming hard: batch statistics, dropout, a count."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class Config:
     width_px: int = 8
     channels: int = 1
     width: int = 4
+    plain: bool = False  # nothing that depends on the rest of the batch, nothing random
     blow_up_at: int = 0  # the loss is NaN from this training step on; 0: never
 
 
@@ -27,9 +28,8 @@ class Model(VideoModel):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.encode = nn.Sequential(
-            nn.Conv3d(config.channels, config.width, 3, 2, 1), nn.BatchNorm3d(config.width), nn.ReLU(), nn.Dropout(0.2)
-        )
+        hard = [] if config.plain else [nn.BatchNorm3d(config.width), nn.Dropout(0.2)]
+        self.encode = nn.Sequential(nn.Conv3d(config.channels, config.width, 3, 2, 1), *hard, nn.ReLU())
         self.decode = nn.ConvTranspose3d(config.width, config.channels, 4, 2, 1)
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))

@@ -1,0 +1,51 @@
+"""What moves the weights: optimizer, learning rate, moving average, memory layout."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel
+
+from models import VideoModel
+from tasks.params import Training
+
+
+def learning_rate(t: Training, step: int) -> float:
+    """Linear warm-up over `warmup_steps`, then half a cosine down to 0 at `steps`, or constant."""
+    peak = t.optimizer.learning_rate
+    if step < t.warmup_steps:
+        return peak * (step + 1) / t.warmup_steps
+    if t.decay == "constant":
+        return peak
+    return peak * 0.5 * (1.0 + math.cos(math.pi * (step - t.warmup_steps) / max(t.steps - t.warmup_steps, 1)))
+
+
+def make_optimizer(t: Training, parameters: list[nn.Parameter]) -> Optimizer:
+    """The recipe's optimizer over one part of a model."""
+    o = t.optimizer
+    if o.name == "sgd":
+        return torch.optim.SGD(parameters, o.learning_rate, momentum=o.beta1, weight_decay=o.weight_decay)
+    adam = torch.optim.AdamW if o.name == "adamw" else torch.optim.Adam
+    return adam(parameters, o.learning_rate, betas=(o.beta1, o.beta2), weight_decay=o.weight_decay, fused=True)
+
+
+def moving_average(model: VideoModel, decay: float) -> AveragedModel:
+    """Average of the parameters, buffers copied. After n steps the decay is at most (1 + n) / (10 + n), so that the
+    average of a short run is not mostly its start."""
+
+    def average(means: Any, values: Any, n: Any) -> None:
+        steps = int(n)
+        torch._foreach_lerp_(means, values, 1.0 - min(decay, (1.0 + steps) / (10.0 + steps)))
+
+    return AveragedModel(model, multi_avg_fn=average)
+
+
+def channels_last_3d(model: VideoModel) -> None:
+    """Lay out the weights of 3-D convolutions channels last (`Module.to` would refuse those of other layers)."""
+    for parameter in model.parameters():
+        if parameter.dim() == 5:
+            parameter.data = parameter.data.to(memory_format=torch.channels_last_3d)

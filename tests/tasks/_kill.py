@@ -1,0 +1,125 @@
+"""Trains in processes that are killed with SIGKILL at named points, each gone on with until it ends.
+
+One process imports everything and forks the others: each is a real process with a real death, and starts at once.
+
+    python -m tests.tasks._kill ROOT POINT...      prints what each ended with, as JSON
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tasks import _checkpoint, _trainer, modelio, train
+from tasks.files import sha256_of
+from tests.tasks._tiny import SAMPLED, know_tiny, recipe
+
+
+def die(*_: Any, **__: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def half_written(*arguments: Any, **keywords: Any) -> None:
+    """Leave half of the file that was to be written."""
+    path = arguments[1]
+    whole(*arguments, **keywords)
+    os.truncate(path, path.stat().st_size // 2)
+    die()
+
+
+whole = _checkpoint.save_file
+
+
+def at_step(number: int) -> None:
+    step = _trainer.Trainer._step
+
+    def stepping(self: _trainer.Trainer, i: int, clip: Any) -> None:
+        if i == number:
+            die()
+        step(self, i, clip)
+
+    _trainer.Trainer._step = stepping  # type: ignore[method-assign]
+
+
+def at_checkpoint(number: int, name: str, replacement: Callable[..., Any]) -> None:
+    save = _trainer._checkpoint.save
+
+    def saving(state: Path, step: int, *rest: Any) -> None:
+        if step == number:
+            setattr(_checkpoint, name, replacement)
+        save(state, step, *rest)
+
+    _trainer._checkpoint.save = saving
+
+
+POINTS: dict[str, Callable[[], None]] = {
+    "nowhere": lambda: None,
+    "before the first step": lambda: at_step(0),
+    "between checkpoints": lambda: at_step(5),
+    "in the middle of the weights of a checkpoint": lambda: at_checkpoint(6, "save_file", half_written),
+    "between the weights and the record": lambda: at_checkpoint(6, "write_json", die),
+    "before old checkpoints are removed": lambda: at_checkpoint(6, "_stems", die),
+    "in the last step": lambda: at_step(11),
+    "while the run folder is written": lambda: setattr(modelio, "write_json", die),
+    "when all is written": lambda: setattr(train, "write_json", die),  # the last: the timing file
+}
+
+
+def one_life(root: Path, folder: Path) -> None:
+    train.run(
+        "tiny",
+        recipe(),
+        SAMPLED,
+        root / "frames" / "blobs",
+        root / "clips" / "blobs",
+        folder / "run",
+        folder / "timing.json",
+        folder / "state" / "tiny",
+    )
+
+
+def fork(work: Callable[[], None]) -> int:
+    """The signal that ended the child; 0 if it ended by itself, 1 if it failed."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            if code:
+                traceback.print_exc()
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def main(root: Path, points: list[str]) -> None:
+    know_tiny()
+    ended = {}
+    for number, point in enumerate(points):
+        folder = root / f"killed{number}"
+        deaths = []
+
+        def first_life(point: str = point, folder: Path = folder) -> None:
+            POINTS[point]()
+            one_life(root, folder)
+
+        deaths.append(fork(first_life))
+        if deaths[0]:
+            deaths.append(fork(lambda folder=folder: one_life(root, folder)))
+        run = folder / "run"
+        files = {str(p.relative_to(run)): sha256_of(p) for p in sorted(run.rglob("*")) if p.is_file()}
+        left = sorted(p.name for p in (folder / "state" / "tiny").iterdir())
+        ended[point] = {"deaths": deaths, "files": files, "left": left}
+    sys.stdout.write(json.dumps(ended))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:] or list(POINTS))

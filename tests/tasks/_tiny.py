@@ -1,0 +1,100 @@
+"""A clip folder and a recipe so small that training takes a fraction of a second."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import models
+from tasks import _tables
+from tasks._stores import StoredSource
+from tasks.files import sha256_of, write_json
+from tasks.params import Frames, Recipe
+
+SAMPLED = Frames(height_px=8, width_px=8, gray=True, fit="crop", every_frames=2)
+ARCHITECTURES = str(Path(__file__).parent / "tiny")
+
+
+def know_tiny() -> None:
+    """Let `models.build` find `tiny_autoencoder`."""
+    if ARCHITECTURES not in models.__path__:
+        models.__path__.append(ARCHITECTURES)
+
+
+def write_clips(root: Path) -> tuple[Path, Path]:
+    """Frame stores and a manifest as `sample` and `assemble` write them: 5 sources, 9 frames each, clips of 4."""
+    frames, clips = root / "frames" / "blobs", root / "clips" / "blobs"
+    frames.mkdir(parents=True)
+    clips.mkdir(parents=True)
+    sources, rows = [], []
+    for number in range(5):
+        source, split = f"s{number}", ["train", "train", "train", "validation", "test"][number]
+        t, y, x = np.mgrid[0:9, 0:8, 0:8]
+        store = (127 + 100 * np.sin(0.7 * x + 0.3 * number + 0.5 * t) * np.cos(0.4 * y)).astype(np.uint8)[..., None]
+        np.save(frames / f"{source}.npy", store)
+        sources.append(
+            StoredSource(
+                source=source,
+                path=f"a/{source}.mp4",
+                kind="video",
+                sha256=f"{number:064d}",
+                label="a",
+                group=str(number),
+                width_px=8,
+                height_px=8,
+                frames_per_second=25.0,
+                frames=9,
+                claimed_frames=9,
+                duration_seconds=0.36,
+                stored_frames=9,
+                store_sha256=sha256_of(frames / f"{source}.npy"),
+                settings="s",
+            )
+        )
+        rows += [
+            {
+                "source": source,
+                "span": 0,
+                "first_row": first,
+                "length": 4,
+                "step": 1,
+                "split": split,
+                "group": str(number),
+                "label": "a",
+                "first_frame": first,
+                "first_seconds": first / 25,
+            }
+            for first in range(6)
+        ]
+    _tables.write(frames / "sources.csv", StoredSource, sources)
+    pd.DataFrame(rows).rename_axis("clip").reset_index().to_parquet(clips / "clips.parquet", index=False)
+    write_json(clips / "summary.json", {"data_sha256": "0" * 64})
+    return frames, clips
+
+
+def recipe(config: dict[str, Any] | None = None, **training: Any) -> Recipe:
+    """Seven batches of eight, every mechanism switched on."""
+    settings = {
+        "steps": 12,
+        "batch_clips": 8,
+        "optimizer": {"learning_rate": 0.01, "weight_decay": 0.01},
+        "warmup_steps": 2,
+        "gradient_clip_norm": 1.0,
+        "ema_decay": 0.9,
+        "accelerator": "cpu",
+        "threads": 1,
+        "log_every_steps": 3,
+        "checkpoint_every_steps": 2,
+        "sample_every_steps": 5,
+    }
+    return Recipe.model_validate(
+        {
+            "dataset": "blobs",
+            "architecture": "tiny_autoencoder",
+            "config": config or {},
+            "training": {**settings, **training},
+        }
+    )

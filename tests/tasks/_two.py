@@ -1,0 +1,35 @@
+"""Trains on one or two processes. What stands outside `main` runs in each of them, as they are spawned.
+
+python -m tests.tasks._two ROOT FOLDER DEVICES      dies at step DIE_AT_STEP, if set
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from tasks import train
+from tests.tasks import _kill
+from tests.tasks._tiny import SAMPLED, know_tiny, recipe
+
+know_tiny()
+if "DIE_AT_STEP" in os.environ:
+    _kill.at_step(int(os.environ["DIE_AT_STEP"]))
+
+
+def main(root: Path, folder: Path, devices: int) -> None:
+    train.run(
+        "tiny",
+        recipe({"plain": True}, devices=devices),
+        SAMPLED,
+        root / "frames" / "blobs",
+        root / "clips" / "blobs",
+        folder / "run",
+        folder / "timing.json",
+        folder / "state" / "tiny",
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

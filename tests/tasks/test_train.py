@@ -1,0 +1,323 @@
+"""The training stage: what it writes, what it refuses, and that a killed training ends where an unbroken one does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from tasks import _batches, _checkpoint, _optimise, modelio, tracking, train
+from tasks.clips import ClipDataset
+from tasks.exits import DivergedError
+from tasks.files import sha256_of, write_json
+from tests.tasks import _kill
+from tests.tasks._tiny import SAMPLED, know_tiny, recipe, write_clips
+
+ROOT = Path(__file__).parent.parent.parent
+AWAY = "http://127.0.0.1:9"  # the discard port: nobody listens
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    know_tiny()
+    root = tmp_path_factory.mktemp("data")
+    write_clips(root)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _store_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", AWAY)
+
+
+def _train(data: Path, folder: Path, config: dict[str, Any] | None = None, **training: Any) -> Path:
+    train.run(
+        "tiny",
+        recipe(config, **training),
+        SAMPLED,
+        data / "frames" / "blobs",
+        data / "clips" / "blobs",
+        folder / "run",
+        folder / "timing.json",
+        folder / "state" / "tiny",
+    )
+    return folder / "run"
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(-3, 3), st.integers(1, 30), st.integers(1, 12))
+def test_batches_show_every_clip_once_an_epoch(seed: int, clips: int, batch_clips: int) -> None:
+    steps = -(-3 * clips // batch_clips)
+    shown = np.concatenate([_batches.batch_indices(seed, i, batch_clips, clips) for i in range(steps)])
+    for epoch in range(3):
+        assert Counter(shown[epoch * clips : (epoch + 1) * clips].tolist()) == Counter(range(clips))
+
+
+def test_batches_follow_from_seed_and_step_alone() -> None:
+    first = [_batches.batch_indices(0, i, 4, 10).tolist() for i in range(5)]
+    assert _batches.batch_indices(0, 3, 4, 10).tolist() == first[3]
+    assert _batches.batch_indices(1, 3, 4, 10).tolist() != first[3]
+    assert first[0] + first[1] + first[2][:2] != first[2][2:] + first[3] + first[4]  # another order each epoch
+    assert len({_batches.step_seed(s, i, r) for s in (0, 1) for i in range(100) for r in (0, 1)}) == 400
+
+
+def test_clips_gathered_on_the_device_are_those_read_from_the_stores(data: Path) -> None:
+    dataset = ClipDataset(data / "frames" / "blobs", data / "clips" / "blobs", "train")
+    fetch = _batches.resident(dataset, _batches._stores(dataset, data / "frames" / "blobs"), torch.device("cpu"))
+    indices = np.array([17, 0, 5, 5])
+    np.testing.assert_array_equal(fetch(indices).numpy(), dataset.clips(indices))
+
+
+def test_learning_rate_warms_up_and_ends_at_zero() -> None:
+    t = recipe(warmup_steps=2, steps=6, optimizer={"learning_rate": 1.0}).training
+    expected = [0.5, 1.0, 1.0, 0.5 + 0.25 * 2**0.5, 0.5, 0.5 - 0.25 * 2**0.5, 0.0]
+    assert [_optimise.learning_rate(t, i) for i in range(7)] == pytest.approx(expected)
+    assert _optimise.learning_rate(t.model_copy(update={"decay": "constant"}), 5) == 1.0
+
+
+def test_a_run_folder_holds_all_that_the_contract_names(data: Path, tmp_path: Path) -> None:
+    run = _train(data, tmp_path)
+    assert sorted(str(p.relative_to(run)) for p in run.rglob("*") if p.is_file()) == [
+        "history.csv",
+        "model.json",
+        "samples/step_00000005.png",
+        "samples/step_00000010.png",
+        "samples/step_00000012.png",
+        "weights.safetensors",
+    ]
+    described = json.loads((run / "model.json").read_text())
+    assert described.pop("training") == recipe().training.model_dump()
+    dataset = ClipDataset(data / "frames" / "blobs", data / "clips" / "blobs", "train")
+    assert described == {
+        "architecture": "tiny_autoencoder",
+        "dataset": "blobs",
+        "kind": "reconstruct",
+        "parameters": 377,
+        "latent_floats": 128,
+        "config": {
+            "frames": 4,
+            "height_px": 8,
+            "width_px": 8,
+            "channels": 1,
+            "width": 4,
+            "plain": False,
+            "blow_up_at": 0,
+        },
+        "labels": ["a"],
+        "data_sha256": dataset.data_sha256,
+        "input": {"gray": True, "fit": "crop", "every_frames": 2, "height_px": 8, "width_px": 8, "length_frames": 4},
+    }
+    history = pd.read_csv(run / "history.csv")
+    assert list(history.columns) == ["step", "loss", "error", "gradient_norm", "learning_rate", "validation_psnr_db"]
+    assert history["step"].tolist() == [3, 5, 6, 9, 10, 12]
+    assert history["validation_psnr_db"].notna().tolist() == [False, True, False, False, True, True]
+    assert history["loss"].iloc[-1] < 0.5 * history["loss"].iloc[0]
+    picture = np.asarray(Image.open(run / "samples" / "step_00000012.png"))
+    assert picture.shape == (4 * 2 * 10, 4 * 10)  # 4 clips, input over output, 8 + 2 px each; 4 frames
+    validation = ClipDataset(data / "frames" / "blobs", data / "clips" / "blobs", "validation")
+    np.testing.assert_array_equal(picture[:8, 10:18], validation.clips([0])[0, 1, :, :, 0])
+    clip_BTHWC = torch.from_numpy(validation.clips(range(6)))
+    with torch.no_grad():
+        answer = modelio.load_run(run).predict(clip_BTHWC)
+    mse = (answer - clip_BTHWC / 255.0).square().flatten(1).mean(1)
+    assert history["validation_psnr_db"].iloc[-1] == pytest.approx(float((-10 * mse.log10()).mean()), abs=1e-4)
+    timing = json.loads((tmp_path / "timing.json").read_text())
+    assert (timing["steps"], timing["device"], timing["threads"], timing["precision"]) == (12, "cpu", 1, "32-true")
+    assert timing["train_seconds"] == sum(s["seconds"] for s in timing["segments"])
+    assert timing["segments"][0].keys() == {"first_step", "last_step", "seconds"}
+
+
+def test_killed_anywhere_and_gone_on_with_the_run_is_the_same_to_the_last_bit(data: Path) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.tasks._kill", str(data)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    ended = json.loads(done.stdout)
+    unbroken = ended.pop("nowhere")
+    assert unbroken["deaths"] == [0]
+    assert set(ended) == set(_kill.POINTS) - {"nowhere"}
+    for point, life in ended.items():
+        assert life["deaths"] == [9, 0], point
+        assert life["files"] == unbroken["files"], point
+        assert life["left"] == ["tracking", "trainer.lock"], point
+    # and each is one run for the tracking store: begun once, each step told once
+    for number in range(len(ended) + 1):
+        (events,) = data.glob(f"killed{number}/state/tiny/tracking/*/events.jsonl")
+        told = [json.loads(line) for line in events.read_text().splitlines()]
+        assert [e["event"] for e in told].count("start") == 1
+        assert [e["step"] for e in told if "loss" in e.get("values", {})] == [3, 5, 6, 9, 10, 12]
+
+
+def test_what_was_trained_while_the_store_was_away_is_delivered_and_found_by_register(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = _train(data, tmp_path / "away")
+    store = f"sqlite:///{tmp_path}/mlflow/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    there = _train(data, tmp_path / "there")
+    assert sha256_of(run / "weights.safetensors") == sha256_of(there / "weights.safetensors")
+    assert not list((tmp_path / "there" / "state").glob("*/tracking/*"))
+    assert tracking.deliver_pending(tmp_path / "away" / "state") == []
+
+    primary = {"metric": "psnr_db", "higher_is_better": True, "value": 1.0, "low": 1.0, "high": 1.0}
+    write_json(
+        tmp_path / "metrics.json",
+        {
+            "weights_sha256": sha256_of(run / "weights.safetensors"),
+            "evaluation_sha256": "e",
+            "clips": 1,
+            "primary": primary,
+            "answers": {},
+            "gains": {},
+        },
+    )
+    registered = tracking.register("tiny", run, tmp_path, {})
+
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=store)
+    runs = client.search_runs([client.get_experiment_by_name("rushes").experiment_id])
+    history = pd.read_csv(run / "history.csv")
+    assert len(runs) == 2
+    assert registered.run_id in {found.info.run_id for found in runs}
+    for found in runs:
+        assert found.info.status == "FINISHED"
+        assert found.data.tags["rushes.weights_sha256"] == sha256_of(run / "weights.safetensors")
+        for column in history.columns.drop("step"):
+            logged = [(m.step, m.value) for m in client.get_metric_history(found.info.run_id, column)]
+            assert logged == list(history[["step", column]].dropna().itertuples(index=False, name=None))
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> None:
+    said: list[str] = []
+    for step in (2, 4, 6):
+        _checkpoint.save(tmp_path, step, {"model.w": torch.full((3,), float(step))}, {"rows": [step]})
+    assert sorted(p.name for p in tmp_path.glob("*.safetensors")) == [
+        "step_00000004.safetensors",
+        "step_00000006.safetensors",
+    ]
+    newest = tmp_path / "step_00000006.safetensors"
+    data = bytearray(newest.read_bytes())
+    data[-1] ^= 1  # one bit
+    newest.write_bytes(data)
+    found = _checkpoint.latest(tmp_path, said.append)
+    assert found is not None
+    assert (found.step, found.record, found.tensors("model")["w"].tolist()) == (4, {"rows": [4]}, [4.0, 4.0, 4.0])
+    assert said == [f"checkpoint {newest} is damaged; going back to the one before"]
+    (tmp_path / "step_00000004.json").write_text("{")
+    assert _checkpoint.latest(tmp_path, said.append) is None
+
+
+def test_state_of_other_settings_is_not_gone_on_with(tmp_path: Path) -> None:
+    said: list[str] = []
+    assert not _checkpoint.claim(tmp_path, {"training": {"steps": 5}, "data": "a"}, said.append)
+    _checkpoint.save(tmp_path, 2, {"model.w": torch.zeros(1)}, {})
+    assert _checkpoint.claim(tmp_path, {"training": {"steps": 5}, "data": "a"}, said.append)
+    assert _checkpoint.latest(tmp_path, said.append) is not None
+    assert said == []
+    assert not _checkpoint.claim(tmp_path, {"training": {"steps": 6}, "data": "a"}, said.append)
+    assert _checkpoint.latest(tmp_path, said.append) is None
+    assert said == [f"{tmp_path} is of another training (training differ); training starts anew"]
+
+
+def test_a_second_trainer_is_refused_and_told_who_is_first(tmp_path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from tasks import _checkpoint
+with _checkpoint.only_trainer(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "held\n"
+        expected = rf"process {first.pid} is already training in .*; wait for it, or end it with: kill {first.pid}"
+        with pytest.raises(ValueError, match=expected), _checkpoint.only_trainer(tmp_path):
+            pass
+        first.kill()
+    with _checkpoint.only_trainer(tmp_path):
+        assert (tmp_path / "trainer.pid").read_text() == f"{os.getpid()}\n"
+
+
+def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_good_weights(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        DivergedError, match=r"became nan at step 6 of 12.*step_00000004\.safetensors\. Lower training\.opt"
+    ):
+        _train(data, tmp_path, {"blow_up_at": 6})
+    assert not (tmp_path / "run").exists()
+    kept = _checkpoint.latest(tmp_path / "state" / "tiny", pytest.fail)
+    assert kept is not None
+    assert kept.step == 4
+    assert all(torch.isfinite(tensor).all() for tensor in kept.tensors("model").values())
+
+
+def test_bf16_reaches_the_forward_pass_and_keeps_float_weights(data: Path, tmp_path: Path) -> None:
+    bf16 = _train(data, tmp_path / "bf16", precision="bf16-mixed")
+    full = _train(data, tmp_path / "full")
+    losses = [pd.read_csv(run / "history.csv")["loss"].iloc[-1] for run in (bf16, full)]
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
+    assert all(p.dtype == torch.float32 for p in modelio.load_run(bf16).parameters())
+
+
+def test_settings_that_do_not_fit_are_refused(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="batch_clips is 8, which 3 devices cannot share evenly"):
+        _train(data, tmp_path, devices=3)
+    with pytest.raises(ValueError, match="architecture 'nought' does not exist"):
+        train.run(
+            "x",
+            recipe().model_copy(update={"architecture": "nought"}),
+            SAMPLED,
+            data / "frames" / "blobs",
+            data / "clips" / "blobs",
+            tmp_path / "run",
+            tmp_path / "t.json",
+            tmp_path / "state",
+        )
+    with pytest.raises(
+        ValueError, match=r"clips\.parquet does not exist; assemble the data set first: dvc repro assemble@b"
+    ):
+        train.run(
+            "x", recipe(), SAMPLED, data, tmp_path / "b", tmp_path / "run", tmp_path / "t.json", tmp_path / "state"
+        )
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="asks for 1 CUDA device"):
+            _train(data, tmp_path, accelerator="cuda")
+
+
+@pytest.mark.torture
+def test_two_processes_train_as_one_and_go_on_after_a_kill(data: Path, tmp_path: Path) -> None:
+    def life(folder: Path, devices: int, **extra: str) -> int:
+        command = [sys.executable, "-m", "tests.tasks._two", str(data), str(folder), str(devices)]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", **extra}
+        return subprocess.run(command, cwd=ROOT, env=environment, timeout=300, check=False).returncode
+
+    assert life(tmp_path / "one", 1) == 0
+    assert life(tmp_path / "two", 2) == 0
+    assert life(tmp_path / "killed", 2, DIE_AT_STEP="5") != 0
+    assert life(tmp_path / "killed", 2) == 0
+    one, two, killed = (modelio.load_run(tmp_path / name / "run").state_dict() for name in ("one", "two", "killed"))
+    for name, tensor in two.items():
+        torch.testing.assert_close(tensor, one[name], rtol=1e-3, atol=1e-5)
+        assert torch.equal(tensor, killed[name])
+    assert json.loads((tmp_path / "two" / "timing.json").read_text())["devices"] == 2
