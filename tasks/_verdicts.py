@@ -158,11 +158,10 @@ def _obstacles(first: Judged, second: Judged) -> list[str]:
     seconds = float(first.timing["train_seconds"]), float(second.timing["train_seconds"])
     if _unequal(*seconds):
         reasons.append(f"{first.name} trained for {seconds[0]:,.0f} s, {second.name} for {seconds[1]:,.0f} s")
-    for key in ("device", "threads"):
-        if first.timing.get(key) != second.timing.get(key):
-            reasons.append(
-                f"they trained on {first.timing.get(key)} and {second.timing.get(key)} {key}".removesuffix(" device")
-            )
+    for key, what in (("device", "on different devices"), ("threads", "with different numbers of threads")):
+        one, other = first.timing.get(key), second.timing.get(key)
+        if one != other:
+            reasons.append(f"they trained {what} ({one} and {other})")
     return reasons
 
 

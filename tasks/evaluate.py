@@ -70,6 +70,8 @@ def _model(name: str, recipe: Recipe, run: Path, card: dict[str, Any], shape: tu
         raise ValueError(
             f"recipe {name}: {run} holds a model of kind {card['kind']!r}; evaluate judges kind 'reconstruct'"
         )
+    if card["architecture"] != recipe.architecture:
+        raise ValueError(f"recipe {name} is {recipe.architecture}, {run} holds {card['architecture']}; train it again")
     if card["dataset"] != recipe.dataset:
         raise ValueError(
             f"recipe {name} is on dataset {recipe.dataset}, {run} was trained on {card['dataset']}; train it again"

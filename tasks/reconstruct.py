@@ -166,7 +166,7 @@ def _windows(frames: Iterator[_Taken], length: int) -> Iterator[tuple[list[_Take
             yield list(recent), fresh
             fresh = 0
     if len(recent) < length:
-        raise TooShortError(f"{len(recent)} frames at the model's spacing; it needs {length}")
+        raise TooShortError(f"too short: {len(recent)} of the {length} frames that the model needs, at its spacing")
     if fresh:
         yield list(recent), fresh
 

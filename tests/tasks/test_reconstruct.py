@@ -100,7 +100,7 @@ def test_all_kinds_of_footage_and_a_bad_file_costs_one_row(tmp_path: Path) -> No
     ]
     rejects = pd.read_csv(tmp_path / "out" / "rejects.csv").set_index("path")["reason"]
     assert sorted(rejects.index) == ["footage/b/short.png", "footage/c/<script>.mp4"]
-    assert rejects["footage/b/short.png"] == "3 frames at the model's spacing; it needs 4"
+    assert rejects["footage/b/short.png"] == "too short: 3 of the 4 frames that the model needs, at its spacing"
     names = {f"{r['source']}{suffix}" for r in rows for suffix in (".mp4", ".errors.csv")}
     assert {p.name for p in (tmp_path / "out").iterdir()} == names | {"results.csv", "rejects.csv"}
 
