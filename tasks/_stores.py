@@ -76,6 +76,14 @@ def open_store(path: Path) -> Frame:
     return store
 
 
+def clips_sha256(rows: Iterable[tuple[Any, ...]], store_sha256: dict[str, str]) -> str:
+    """Identity of clips: their manifest rows from `source` on, and the bytes of the stores they lie in."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(repr((row, store_sha256[row[0]])).encode())
+    return digest.hexdigest()
+
+
 def _header(count: int, shape: tuple[int, int, int]) -> bytes:
     header: dict[str, Any] = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
     stream = io.BytesIO()

@@ -1,0 +1,103 @@
+"""THE clip dataset: a manifest over memory-mapped frame stores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from tasks import _stores, _tables, files, sampling
+from tasks._stores import StoredSource
+from tasks.media import Frame
+
+
+class ClipDataset(torch.utils.data.Dataset[dict[str, Any]]):
+    """The clips of one split, read-only. A clip of step 1 is one contiguous read of a memory map.
+
+    Picklable: maps are opened in the process that first reads from them, so it works with workers that are spawned.
+
+    Args:
+        frames: `data/frames/<dataset>`.
+        clips: `data/clips/<dataset>`.
+        split: `train`, `validation` or `test`.
+
+    Attributes:
+        table: the manifest's rows of this split (see docs/clip-format.md), index 0, 1, 2, ...
+        shape: (frames, height_px, width_px, channels) of every clip.
+        labels: the classes of the whole dataset, sorted; a clip's label is a place in this list.
+        data_sha256: identity of this split: its rows and the bytes of its stores.
+
+    Raises:
+        ValueError: a file is missing, the split is empty, or a store is not the one the manifest was made from.
+    """
+
+    def __init__(self, frames: Path, clips: Path, split: str) -> None:
+        import pandas as pd
+
+        manifest = clips / "clips.parquet"
+        if not manifest.is_file():
+            raise ValueError(f"{manifest} does not exist; run stage assemble")
+        everything = pd.read_parquet(manifest)
+        self.table = everything[everything["split"] == split].reset_index(drop=True)
+        if self.table.empty:
+            there = ", ".join(sorted(everything["split"].unique())) or "none"
+            raise ValueError(f"{manifest} has no clip of split {split!r}; its splits are: {there}")
+        self.labels: list[str] = sorted(everything["label"].unique().tolist())
+        self._frames = frames
+        self._stores: dict[str, Frame] = {}
+        self._sources = self.table["source"].tolist()
+        self._rows = [
+            sampling.clip_rows(first, length, step)
+            for first, length, step in zip(
+                self.table["first_row"].tolist(),
+                self.table["length"].tolist(),
+                self.table["step"].tolist(),
+                strict=True,
+            )
+        ]
+        self._label_indices = [self.labels.index(label) for label in self.table["label"].tolist()]
+        self.data_sha256 = self._verify()
+        first = self._clip(0)
+        self.shape: tuple[int, int, int, int] = (first.shape[0], first.shape[1], first.shape[2], first.shape[3])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """`clip`: uint8 tensor (T, H, W, C), a copy; `label` and `clip_index`: int."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"clip {index} of {len(self)}")
+        clip = torch.from_numpy(np.array(self._clip(index)))
+        return {"clip": clip, "label": self._label_indices[index], "clip_index": index}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_stores": {}}
+
+    def clips(self, indices: Any) -> Frame:
+        """Several clips, uint8 (B, T, H, W, C), in the order of `indices`."""
+        chosen = [int(i) for i in indices]
+        batch = np.empty((len(chosen), *self.shape), np.uint8)
+        for at, index in enumerate(chosen):
+            batch[at] = self._clip(index)
+        return batch
+
+    def _clip(self, index: int) -> Frame:
+        source = self._sources[index]
+        store = self._stores.get(source)
+        if store is None:
+            store = self._stores[source] = _stores.open_store(_stores.store_path(self._frames, source))
+        return store[self._rows[index]]
+
+    def _verify(self) -> str:
+        """Hash this split's stores, compare with what stage sample recorded, and give the split's identity."""
+        recorded = {s.source: s.store_sha256 for s in _tables.read(self._frames / "sources.csv", StoredSource)}
+        for source in sorted(set(self._sources)):
+            path = _stores.store_path(self._frames, source)
+            if source not in recorded or not path.is_file():
+                raise ValueError(f"the frame store {path} is missing; run the stages sample and assemble")
+            if files.sha256_of(path) != recorded[source]:
+                raise ValueError(f"the frame store {path} is not what stage sample wrote; run sample again")
+        columns = [name for name in self.table.columns if name != "clip"]
+        return _stores.clips_sha256(self.table[columns].itertuples(index=False, name=None), recorded)
