@@ -6,6 +6,7 @@ clips in, float32 frames out, normalisation inside.
 
 from __future__ import annotations
 
+import copy
 import shutil
 from importlib.metadata import version
 from pathlib import Path
@@ -28,6 +29,14 @@ class _Predict(nn.Module):
 
     def forward(self, clip_BTHWC: Tensor) -> Tensor:
         return self.model.predict(clip_BTHWC)
+
+
+def _own_memory(model: VideoModel) -> VideoModel:
+    """A copy whose tensors are contiguous and share no memory: the archive does not keep views as views."""
+    copied = copy.deepcopy(model)
+    for tensor in [*copied.parameters(), *copied.buffers()]:
+        tensor.data = tensor.data.clone(memory_format=torch.contiguous_format)
+    return copied
 
 
 def example_clips(count: int, shape: tuple[int, ...]) -> np.ndarray:
@@ -53,7 +62,7 @@ def save(model: VideoModel, folder: Path, metadata: dict[str, Any]) -> None:
     )
     packages = {name: version(name).split("+")[0] for name in ("mlflow", "torch", "numpy")}
     mlflow.pytorch.save_model(
-        _Predict(model).eval(),
+        _Predict(_own_memory(model)).eval(),
         folder,
         signature=signature,
         input_example=example_clips(2, shape),  # a batch of 1 would fix the batch dimension at 1
@@ -78,7 +87,13 @@ def _verify(model: VideoModel, folder: Path, shape: tuple[int, ...]) -> None:
     for count in (1, 2, 3):
         clip_BTHWC = example_clips(count, shape)
         expected = model.predict(torch.from_numpy(clip_BTHWC)).numpy()
-        answer = loaded.predict(clip_BTHWC)
+        try:
+            answer = loaded.predict(clip_BTHWC)
+        except AssertionError as error:  # a guard of the trace
+            raise ValueError(
+                f"the exported model refuses a batch of {count} ({error}), so it was not registered; its architecture"
+                " must take sizes as x.shape[0], which stays open, not len(x), which the trace fixes"
+            ) from error
         if answer.shape != expected.shape or answer.dtype != expected.dtype:
             raise ValueError(
                 f"the exported model answers {answer.dtype} {answer.shape}, not {expected.dtype} {expected.shape}"
