@@ -15,7 +15,13 @@ from flows import _dvc
 
 def _seconds(*command: str) -> float:
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", *command], check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-m", *command],
+        check=True,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        env=_dvc.environment(),
+    )
     return time.perf_counter() - start
 
 

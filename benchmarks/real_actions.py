@@ -19,6 +19,8 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from flows._dvc import environment
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -69,7 +71,7 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     prepare(arguments.out.resolve(), arguments.footage.resolve(), arguments.test, arguments.recipes)
-    subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=arguments.out, check=True)
+    subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=arguments.out, env=environment(), check=True)
     show(arguments.out)
     print(f"\nReport: {arguments.out / 'data' / 'report' / 'index.html'}")
 

@@ -123,7 +123,7 @@ def repro(root: Path, stage: str, say: Callable[[str], None], force: bool = Fals
     command = [sys.executable, "-m", "dvc", "repro", "--single-item", *(["--force"] if force else []), stage]
     lines: list[str] = []
     with subprocess.Popen(
-        command, cwd=root, env=_environment(), text=True, errors="replace", stdin=subprocess.DEVNULL,
+        command, cwd=root, env=environment(), text=True, errors="replace", stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
     ) as process:  # fmt: skip
         try:
@@ -159,13 +159,16 @@ def outputs(root: Path, stage: str) -> list[Path]:
     return [root / out["path"] for out in recorded[stage]["outs"]]
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "DVC_NO_ANALYTICS": "true", "PYTHONUNBUFFERED": "1"}
+def environment() -> dict[str, str]:
+    """The environment that DVC is started in."""
+    # dvc.yaml says `python`: it must be this one, whether or not its environment was activated.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true", "PYTHONUNBUFFERED": "1"}
 
 
 def _dvc(root: Path, *arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments], cwd=root, env=_environment(), capture_output=True, text=True,
+        [sys.executable, "-m", "dvc", *arguments], cwd=root, env=environment(), capture_output=True, text=True,
         stdin=subprocess.DEVNULL, timeout=300,
     )  # fmt: skip
     if done.returncode:

@@ -38,6 +38,7 @@ def _shrink(values: dict) -> None:
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """No server, no settings and no store of whoever runs the tests."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "MLFLOW_", "DVC_", "RUSHES_"))}
+    kept["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", "")])  # dvc.yaml says `python`
     return {**kept, "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect")), "RUSHES_WORKERS": "1", "NO_COLOR": "1"}
 
 
