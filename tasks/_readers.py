@@ -32,6 +32,8 @@ def witnessed(path: Path, info: VideoInfo, threads: int) -> Iterator[tuple[int, 
         number, first, last = 0, None, None
         try:
             for frame in _decode(container, stream, info.usable_packets):
+                if info.cut_short and number == info.frames:
+                    return
                 if frame.is_corrupt:
                     raise MediaError(path, _damage(path, info))
                 if info.own_timestamps:

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 MAX_FRAME_PIXELS = 8192 * 8192
 # A playlist named x.mp4 would be followed to other files and hosts: only real containers, only local files.
@@ -57,6 +57,7 @@ class VideoInfo:
     claimed_frames: int | None  # what the header says
     note: str  # what a person should know, e.g. that the file ends before its header says
     times_seconds: tuple[float, ...] = dataclasses.field(repr=False)
+    cut_short: bool  # the end of the file is missing; `frames` counts those before the gap
     usable_packets: int = dataclasses.field(repr=False)
     own_timestamps: bool = dataclasses.field(
         repr=False
@@ -70,14 +71,12 @@ def probe(path: Path) -> VideoInfo:
     Raises:
         MediaError: no video stream, an unknown or broken container, or no frame decodes.
     """
-    import av
-
     with open_video(path) as container:
         stream = container.streams.video[0]
         scan = _scan(path, container, stream)
         claimed = stream.frames or None
         rate = Fraction(stream.average_rate) if stream.average_rate else None
-        header_seconds = container.duration / av.time_base if container.duration else None
+        header_seconds = _header_seconds(container)
         kind, codec = container.format.name.split(",")[0], stream.codec_context.name
     with open_video(path) as container:
         frame = _first_frame(path, container, claimed)
@@ -107,12 +106,21 @@ def probe(path: Path) -> VideoInfo:
         duration_seconds=duration,
         frames=len(times),
         claimed_frames=claimed,
-        note=_note(scan, times, duration, fps, claimed, header_seconds),
+        note=_note(scan.cut_short and kind != "avi", times, duration, fps, claimed, header_seconds),
         times_seconds=tuple(times),
+        cut_short=scan.cut_short,
         usable_packets=scan.usable,
         own_timestamps=own,
         decord_is_exact=plain and codec in DECORD_CODECS and pixel_format in DECORD_PIXEL_FORMATS,
     )
+
+
+class _Packet(NamedTuple):
+    shown_at: int | None  # presentation time
+    decoded_at: int | None
+    duration: int
+    hidden: bool  # by an edit list
+    damaged: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,39 +128,69 @@ class _Scan:
     """What the packets say, without decoding."""
 
     time_base: Fraction
-    shown: list[
-        int
-    ]  # presentation times of the packets that show a frame, ascending, in `time_base`; else 0, 1, 2, ...
+    shown: list[int]  # when a frame is shown, ascending, in `time_base`; 0, 1, 2, ... if not `complete`
     complete: bool  # every packet has a presentation time and no two share one
     discards: int  # packets an edit list hides
     usable: int  # packets before a damaged tail
-    total: int
+    cut_short: bool
     last_duration_seconds: float
 
 
 def _scan(path: Path, container: Any, stream: Any) -> _Scan:
     import av
 
-    packets: list[tuple[int | None, int, bool, bool]] = []  # time, duration, hidden, damaged
+    packets: list[_Packet] = []
+    cut_short = False
     try:
-        for packet in container.demux(stream):
-            if packet.size:
-                packets.append((packet.pts, packet.duration or 0, packet.is_discard, packet.is_corrupt))
+        for p in container.demux(stream):
+            if p.size:
+                packets.append(_Packet(p.pts, p.dts, p.duration or 0, p.is_discard, p.is_corrupt))
     except av.FFmpegError:
-        pass  # a file cut short ends here; what is missing shows in the counts
+        cut_short = True
     usable = len(packets)
-    while usable and packets[usable - 1][3]:
+    while usable and packets[usable - 1].damaged:
         usable -= 1  # the last packets of a file cut short are only partly there
     if not usable:
         raise MediaError(path, f"no frame data{_of_claimed(stream.frames)}")
-    visible = [p for p in packets[:usable] if not p[2]]
-    times = [p[0] for p in visible if p[0] is not None]
-    complete = len(times) == len(visible) == len(set(times))
-    last = max((p for p in visible if p[0] is not None), key=lambda p: p[0] or 0, default=(0, 0, False, False))
     base = Fraction(stream.time_base)
-    shown = sorted(times) if complete else list(range(len(visible)))
-    discards = usable - len(visible)
-    return _Scan(base, shown, complete, discards, usable, len(packets), float(last[1] * base))
+    cut_short = (
+        cut_short or usable < len(packets) or (stream.frames or 0) > usable or _ends_early(container, packets, base)
+    )
+    end = packets[usable - 1].decoded_at
+    visible = [p for p in packets[:usable] if not p.hidden]
+    if cut_short and end is not None:
+        # A packet that is missing would be decoded after the last one, and is shown no earlier than it is decoded:
+        # up to here nothing is missing in between.
+        visible = [p for p in visible if p.shown_at is None or p.shown_at <= end]
+    times = [p.shown_at for p in visible if p.shown_at is not None]
+    complete = len(times) == len(visible) == len(set(times)) > 0
+    last = max((p for p in visible if p.shown_at is not None), key=lambda p: p.shown_at or 0, default=packets[0])
+    return _Scan(
+        time_base=base,
+        shown=sorted(times) if complete else list(range(max(1, len(visible)))),
+        complete=complete,
+        discards=sum(p.hidden for p in packets[:usable]),
+        usable=usable,
+        cut_short=cut_short,
+        last_duration_seconds=float(last.duration * base),
+    )
+
+
+def _ends_early(container: Any, packets: list[_Packet], base: Fraction) -> bool:
+    """Whether a Matroska file, which counts no frames, lasts longer by its header than its packets do."""
+    times = [p.shown_at for p in packets if p.shown_at is not None]
+    if not container.duration or not times or not container.format.name.startswith("matroska"):
+        return False
+    return float((max(times) - min(times)) * base) < _least_seconds(_header_seconds(container) or 0.0)
+
+
+def _header_seconds(container: Any) -> float | None:
+    return container.duration / 1_000_000 if container.duration else None
+
+
+def _least_seconds(header_seconds: float) -> float:
+    """A sound track may outlast the pictures by this much; a file that ends before is cut short."""
+    return header_seconds - max(1.0, 0.05 * header_seconds)
 
 
 def _clock(scan: _Scan, rate: Fraction | None) -> tuple[list[float], float]:
@@ -170,14 +208,13 @@ def _of_claimed(claimed: int | None) -> str:
 
 
 def _note(
-    scan: _Scan, times: list[float], duration: float, fps: float, claimed: int | None, header_seconds: float | None
+    early: bool, times: list[float], duration: float, fps: float, claimed: int | None, header_seconds: float | None
 ) -> str:
     notes = []
-    short = header_seconds is not None and duration < header_seconds - max(1.0, 0.05 * header_seconds)
-    if short or scan.usable < scan.total:
-        notes.append(
-            f"ends early: {len(times)} frames, {duration:.2f} s{_of_claimed(claimed)}, {header_seconds or 0:.2f} s"
-        )
+    if early or (header_seconds is not None and duration < _least_seconds(header_seconds)):
+        claims = [f"{claimed} frames"] if claimed else []
+        claims += [f"{header_seconds:.2f} s"] if header_seconds else []
+        notes.append(f"ends early: {len(times)} frames, {duration:.2f} s; the header claims {', '.join(claims)}")
     gap, at = max(((b - a, a) for a, b in itertools.pairwise(times)), default=(0.0, 0.0))
     if gap > max(1.0, 3 / fps):
         notes.append(f"no frame for {gap:.2f} s after {at:.2f} s")

@@ -1,0 +1,170 @@
+"""What a source is: whole listings of small folders."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tasks import footage as footage_
+from tasks.footage import Reject
+from tasks.params import Dataset, GroupRule, Split
+from tests.conftest import true_frames, write_video
+
+
+def dataset(**settings: object) -> Dataset:
+    return Dataset(footage="x", split=Split(test=("1",)), **settings)  # type: ignore[arg-type]
+
+
+def image(path: Path, width_px: int, height_px: int, seed: int = 0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).integers(0, 256, (height_px, width_px, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+
+
+def listed(root: Path, rules: Dataset) -> tuple[list[tuple[object, ...]], list[Reject]]:
+    sources, rejects = footage_.list_sources(root, rules)
+    return [(s.path, s.kind, s.label, s.group, s.frames, s.width_px, s.height_px) for s in sources], rejects
+
+
+def test_every_kind_is_known_by_content(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    write_video(tmp_path / "run" / "film.mkv", true_frames(7))
+    (tmp_path / "run" / "film.mkv").rename(tmp_path / "run" / "film.data")
+    image(tmp_path / "run" / "strip.jpeg", 40 * 5, 40)
+    for number in range(8, 12):
+        image(tmp_path / "run" / "walk" / f"img_{number}.png", 32, 24, number)
+        image(tmp_path / "seq" / "img1" / f"{number:06d}.jpg", 20, 10, number)
+    (tmp_path / "seq" / "seqinfo.ini").write_text("[Sequence]\nname=seq\nframeRate=14\n")
+    (tmp_path / "seq" / "gt").mkdir()
+    (tmp_path / "seq" / "gt" / "gt.txt").write_text("1,1,0,0,5,5,1,-1,-1,-1\n")
+    (tmp_path / "run" / "README.md").write_text("# About")
+    (tmp_path / "run" / ".hidden").write_bytes(b"\0\1")
+    sources, rejects = listed(tmp_path, dataset(label="none"))
+    assert rejects == []
+    assert sources == [
+        ("run/film.data", "video", "", "run/film.data", 7, 64, 48),
+        ("run/strip.jpeg", "strip", "", "run/strip.jpeg", 5, 40, 40),
+        ("run/walk", "frames", "", "run/walk", 4, 32, 24),
+        ("seq", "mot", "", "seq", 4, 20, 10),
+    ]
+    found = {s.path: s for s in footage_.list_sources(tmp_path, dataset(label="none"))[0]}
+    assert (found["seq"].frames_per_second, found["seq"].duration_seconds) == (14.0, 4 / 14)
+    times = {name: [t for _, t, _ in footage_.open_frames(tmp_path, found[name])] for name in found}
+    assert times["run/walk"] == [0.0, 0.04, 0.08, 0.12]
+    assert times["seq"] == [0.0, 1 / 14, 2 / 14, 3 / 14]
+    walk = [frame for _, _, frame in footage_.open_frames(tmp_path, found["run/walk"])]
+    for number, frame in zip(range(8, 12), walk, strict=True):  # in order of number, not of name
+        np.testing.assert_array_equal(frame, np.asarray(Image.open(tmp_path / "run" / "walk" / f"img_{number}.png")))
+
+
+def test_strips_are_told_from_numbered_frames(tmp_path: Path) -> None:
+    for number in range(3):
+        image(tmp_path / "strips" / f"{number}.png", 16 * 8, 16)  # 8 squares: no film is that wide
+        image(tmp_path / "univisium" / f"{number}.png", 32, 16)  # 2:1, numbered: frames of a wide film
+        image(tmp_path / "pairs" / f"{number * 2}.png", 32, 16)  # 2:1, not one after the other: a gap
+        image(tmp_path / "mixed" / f"{number}.png", 16 * (number + 2), 16)
+    sources, rejects = listed(tmp_path, dataset())
+    assert sources == [
+        ("mixed/0.png", "strip", "mixed", "mixed/0.png", 2, 16, 16),
+        ("mixed/1.png", "strip", "mixed", "mixed/1.png", 3, 16, 16),
+        ("mixed/2.png", "strip", "mixed", "mixed/2.png", 4, 16, 16),
+        *[(f"strips/{k}.png", "strip", "strips", f"strips/{k}.png", 8, 16, 16) for k in range(3)],
+    ]
+    assert rejects == [
+        Reject("pairs", "subclips", "frames 0 to 4 lack 2: 1, 3"),
+        Reject("univisium", "subclips", "lies in no class folder; move it to <class>/, or set label: none where the "
+               "dataset has no classes"),
+    ]  # fmt: skip
+    wide, _ = listed(tmp_path / "strips", dataset(label="none", strip_frame_width_px=32))
+    assert wide == [(f"{k}.png", "strip", "", f"{k}.png", 4, 32, 16) for k in range(3)]
+
+
+def test_rejects_say_why(tmp_path: Path) -> None:
+    root, a = tmp_path / "footage", tmp_path / "footage" / "a"
+    a.mkdir(parents=True)
+    (tmp_path / "outside.mp4").write_bytes(b"x")
+    (a / "link.mp4").symlink_to(tmp_path / "outside.mp4")
+    (a / "loop").symlink_to(root)
+    (a / "nowhere.mp4").symlink_to(root / "gone.mp4")
+    (a / "empty.mp4").touch()
+    (a / "page.mp4").write_text("<html>not found</html>")
+    (a / "model.npy").write_bytes(b"\x93NUMPY\x01\x00" + bytes(200))
+    (a / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(50))
+    (a / "line\nbreak.mp4").write_bytes(bytes(10))
+    image(a / "photo.png", 30, 40)
+    os.mkfifo(a / "pipe.mp4")
+    sources, rejects = listed(root, dataset())
+    assert sources == []
+    assert [(r.path, r.reason) for r in rejects] == [
+        ("a/broken.png", "not an image that can be read"),
+        ("a/empty.mp4", "empty file (0 bytes)"),
+        ("a/line\\nbreak.mp4", "its name holds characters no table can; rename it"),
+        ("a/link.mp4", "a symbolic link that leads out of the footage folder"),
+        ("a/loop", "a symbolic link to a folder is not followed"),
+        ("a/model.npy", "not a video that can be read (Invalid data found when processing input)"),
+        ("a/nowhere.mp4", "a symbolic link that leads nowhere"),
+        ("a/page.mp4", "holds text, not a video or an image"),
+        ("a/photo.png", "an image of 30 x 40 px: no strip (its width is no multiple of its height) and not one of a "
+                        "folder of equal, numbered frames"),
+        ("a/pipe.mp4", "not a regular file"),
+    ]  # fmt: skip
+
+
+def test_groups_follow_the_rule(tmp_path: Path) -> None:
+    for name in ("07.png", "08.png", "15.png", "16.png", "x.png"):
+        image(tmp_path / "wave" / name, 64, 8)
+    rule = GroupRule(pattern=r"/(?P<group>\d+)\.png$", divide_by=8)
+    sources, rejects = footage_.list_sources(tmp_path, dataset(group=rule))
+    assert [(s.path, s.label, s.group) for s in sources] == [
+        ("wave/07.png", "wave", "0"),
+        ("wave/08.png", "wave", "1"),
+        ("wave/15.png", "wave", "1"),
+        ("wave/16.png", "wave", "2"),
+    ]
+    reason = r"group.pattern '/(?P<group>\\d+)\\.png$' does not match the path; correct the pattern or the name"
+    assert rejects == [Reject("wave/x.png", "subclips", reason)]
+
+
+def test_identity_is_content_and_id_is_path(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        for number in (1, 2):
+            image(tmp_path / folder / f"{number}.png", 20, 30, number)
+    sources, _ = footage_.list_sources(tmp_path, dataset(label="none"))
+    assert sources[0].sha256 == sources[1].sha256
+    assert [s.source for s in sources] == ["a-ca978112ca", "b-3e23e81600"]
+    assert footage_.source_id("A/x y.mp4") != footage_.source_id("a/x-y.mp4")
+    with pytest.raises(ValueError, match=r"the footage folder .*gone does not exist"):
+        footage_.list_sources(tmp_path / "gone", dataset())
+
+
+def test_too_many_rejects_fail_with_the_first_reasons() -> None:
+    rejects = [Reject(f"{k}.mp4", "subclips", f"reason {k}") for k in range(7)]
+    footage_.check_rejects(Path("f"), 63, rejects, 0.1)
+    with pytest.raises(
+        ValueError, match=r"7 of 69 sources in f were rejected, more than max_reject_fraction 0.1"
+    ) as caught:
+        footage_.check_rejects(Path("f"), 62, rejects, 0.1)
+    assert str(caught.value).splitlines()[1:] == [f"  {k}.mp4: reason {k}" for k in range(5)]
+
+
+def test_real_footage_is_listed_whole(footage: Path) -> None:
+    rule = GroupRule(pattern=r"/(?P<group>\d+)\.jpg", divide_by=8)
+    strips, rejects = footage_.list_sources(footage / "actions", dataset(group=rule))
+    assert rejects == []
+    assert {(s.kind, s.height_px, s.width_px) for s in strips} == {("strip", 64, 64)}
+    assert {s.label for s in strips} == {"0", "1", "3", "4"}
+    assert {s.group for s in strips} == set("0123456")
+    assert len(strips) == 56
+    sources, _ = footage_.list_sources(footage / "anomaly", dataset())
+    assert [s.kind for s in sources] == ["frames"] * 18
+    assert sum(s.frames for s in sources if "training" in s.path) == 2550
+    mot, _ = footage_.list_sources(footage / "mot", dataset(label="none"))
+    assert [(s.path, s.kind, s.frames, s.frames_per_second) for s in mot] == [
+        ("ADL-Rundle-6", "mot", 40, 30.0),
+        ("otb_Crossing/img", "frames", 120, None),
+        ("vtest.avi", "video", 795, 10.0),
+    ]
