@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
@@ -14,7 +14,11 @@ from tasks._pages import LINEAR, basis, best_of, clip_about, data_href, error_st
 from tasks._results import Result
 from tasks._verdicts import ANSWERS, ARCHITECTURES, Comparison, against_baselines, against_champion, in_order
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 SOURCES_SHOWN = 30
+VALIDATION = "validation_psnr_db"
 SMOOTHED = 20  # points of the loss curve that one point of its smooth line rests on, at most
 
 
@@ -52,11 +56,11 @@ def recipe_page(result: Result, scale: dict[str, Any], asked: Sequence[Compariso
         "rows": rows,
         "basis": basis(result.metrics),
         "note": result.metrics["intervals"]["note"],
-        "loss": _loss_chart(result),
         "curve": _curve_chart(result),
         "bar": scale,
         "examples": _examples(result, scale["scale"], strips),
         "linear": ANSWERS[LINEAR],
+        **_history_charts(result),
         **_source_rows(result),
     }
 
@@ -76,24 +80,34 @@ def _facts(result: Result) -> list[dict[str, Any]]:
     return facts
 
 
-def _loss_chart(result: Result) -> Markup | None:
-    """Loss by step, smoothed where there are many points; a validation loss beside it where one was kept."""
-    if result.history is None or not len(result.history):
+def _loss_chart(history: pd.DataFrame) -> Markup | None:
+    """Loss by step, smoothed where there are many points."""
+    known = history[history["loss"].notna()]
+    if known.empty:
         return None
+    window = max(1, min(SMOOTHED, len(known) // 10))
+    loss = known["loss"].rolling(window, min_periods=1).mean()
+    label = "loss" if window == 1 else f"loss, mean of {window} rows of history.csv"
+    lines = [_charts.Line("training", known["step"].tolist(), loss.tolist())]
+    return _charts.line_chart(lines, x_label="step", y_label=label, title="Loss by training step")
+
+
+def _validation_chart(history: pd.DataFrame) -> Markup | None:
+    """PSNR on the validation split at the steps where it was measured; nothing was chosen by it."""
+    if VALIDATION not in history or history[VALIDATION].notna().sum() < 2:
+        return None
+    known = history[history[VALIDATION].notna()]
+    lines = [_charts.Line("validation", known["step"].tolist(), known[VALIDATION].tolist())]
+    return _charts.line_chart(lines, x_label="step", y_label="PSNR, dB", title="PSNR on the validation split by step")
+
+
+def _history_charts(result: Result) -> dict[str, Markup | None]:
     import pandas as pd
 
+    if result.history is None:
+        return {"loss": None, "validation": None}
     table = result.history.apply(pd.to_numeric, errors="coerce")
-    window = max(1, min(SMOOTHED, len(table) // 10))
-    lines = [
-        _charts.Line("training", table["step"].tolist(), table["loss"].rolling(window, min_periods=1).mean().tolist())
-    ]
-    lines += [
-        _charts.Line(name.replace("_", " "), table["step"].tolist(), table[name].tolist())
-        for name in ("validation_loss",)
-        if name in table and table[name].notna().any()
-    ]
-    label = "loss" if window == 1 else f"loss, mean of {window} points"
-    return _charts.line_chart(lines, x_label="step", y_label=label, title="Loss by training step")
+    return {"loss": _loss_chart(table), "validation": _validation_chart(table)}
 
 
 def _curve_chart(result: Result) -> Markup:

@@ -32,6 +32,7 @@ Batches = Callable[[], Iterator[Clip]]  # every call starts again at the first b
 
 BLOCK = (16, 8, 8)  # frames, rows, columns at most
 FRAME_PCA_FRAMES = 8192  # training frames for the frame PCA, evenly spaced
+STEP_VALUES = 2**22  # pixels worked on at once
 SKETCH_PASSES = 6
 SKETCH_EXTRA = 32  # more directions than asked for: subspace iteration settles by the ratio of the eigenvalues
 RANK_TOLERANCE = 1e-9  # directions of less variance, relative to the largest, are rounding noise
@@ -62,6 +63,7 @@ def fit(batches: Batches, latent_floats: int) -> list[Baseline]:
     if first is None or len(first) == 0:
         raise ValueError("there is no training clip to fit the baselines on; check split.test and split.validation")
     _, t, h, w, c = first.shape
+    batches = _in_small_steps(batches)
     mean_HWC, clips = _mean_frame(batches)
 
     def train_mean(clip_BTHWC: Clip) -> Output:
@@ -77,6 +79,17 @@ def fit(batches: Batches, latent_floats: int) -> list[Baseline]:
         _frame_pca(batches, mean_HWC, clips, latent_floats // t),
         *_patch_pcas(batches, latent_floats),
     ]
+
+
+def _in_small_steps(batches: Batches) -> Batches:
+    """The same clips in batches of at most 32 MiB as float64, or one clip."""
+
+    def start() -> Iterator[Clip]:
+        for batch in batches():
+            step = max(1, STEP_VALUES // max(1, batch[:1].size))
+            yield from (batch[i : i + step] for i in range(0, len(batch), step))
+
+    return start
 
 
 def _mean_frame(batches: Batches) -> tuple[NDArray[np.float64], int]:

@@ -47,7 +47,8 @@ def run(name: str, recipe: Recipe, frames: Path, clips: Path, run: Path, out: Pa
         _frames_of(per_frame["model"], test, frames).to_parquet(folder / "frames.parquet", index=False)
         write_csv(source_means(per_clip), folder / "sources.csv")
         write_csv(frame_curve(per_frame), folder / "frame_curve.csv")
-        np.savez(folder / "examples.npz", **_examples(test, per_clip, model, answers[LINEAR][1]))
+        examples: dict[str, Any] = _examples(test, per_clip, model, answers[LINEAR][1])
+        np.savez(folder / "examples.npz", **examples)
         identity = {
             "recipe": name,
             "architecture": card["architecture"],

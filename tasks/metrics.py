@@ -44,7 +44,7 @@ def psnr_db(mse: Any) -> Floats:
 def ssim(clip_BTHWC: Clip, output_BTHWC: Output) -> Floats:
     """Structural similarity (Wang et al. 2004: 11 x 11 Gaussian window, sigma 1.5), mean over a clip's frames: (B,).
 
-    In float64: where a picture is flat, float32 is off by 1e-4.
+    In float32, which is off by 1e-4 where a picture is flat: float64 takes 30 times as long.
     """
     import torch
     from torchmetrics.functional.image import structural_similarity_index_measure
@@ -52,12 +52,12 @@ def ssim(clip_BTHWC: Clip, output_BTHWC: Output) -> Floats:
     b, t, h, w, c = clip_BTHWC.shape
 
     def planes(x: NDArray[Any]) -> torch.Tensor:
-        return torch.from_numpy(x.astype(np.float64)).reshape(b * t, h, w, c).movedim(3, 1)
+        return torch.from_numpy(np.ascontiguousarray(x)).reshape(b * t, h, w, c).movedim(3, 1)
 
-    pair = planes(output_BTHWC), planes(clip_BTHWC / 255.0)
+    pair = planes(output_BTHWC), planes(clip_BTHWC.astype(np.float32) / 255.0)
     per_frame = structural_similarity_index_measure(*pair, data_range=1.0, reduction="none")
     assert isinstance(per_frame, torch.Tensor)
-    mean: Floats = per_frame.reshape(b, t).mean(dim=1).numpy()
+    mean: Floats = per_frame.reshape(b, t).double().mean(dim=1).numpy()
     return mean
 
 

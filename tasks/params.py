@@ -178,7 +178,7 @@ class Recipe(Section):
 
 class Report(Section):
     title: str = "Rushes"
-    strips: Annotated[int, Field(ge=1, le=10)] = 1  # clips shown for each of worst, median, best
+    strips: Annotated[int, Field(ge=1, le=3)] = 1  # clips shown for each of worst, median, best
 
 
 class Params(Section):

@@ -82,8 +82,8 @@ def train(root: Path, name: str, level: float, seconds: float) -> None:
         model.mean.fill_(level)  # type: ignore[operator, union-attr]
     run.mkdir(parents=True)
     modelio.save_run(run, model, {"architecture": "tiny_autoencoder", "dataset": "blobs"})
-    rows = "".join(f"{step},{1 / step},0.001,{'' if step % 20 else 2 / step}\n" for step in range(10, 210, 10))
-    write_text(run / "history.csv", "step,loss,learning_rate,validation_loss\n" + rows)
+    rows = "".join(f"{step},{1 / step},0.001,{'' if step % 20 else 10 + step / 20}\n" for step in range(10, 210, 10))
+    write_text(run / "history.csv", "step,loss,learning_rate,validation_psnr_db\n" + rows)
     timing = {"train_seconds": seconds, "steps": 200, "device": "cpu", "threads": 1, "precision": "32-true"}
     write_json(root / "data" / "timing" / f"{name}.json", timing)
 

@@ -73,7 +73,8 @@ def test_the_articles_question_is_answered_in_a_sentence() -> None:
     found = compare(conv(0.5), gru(), SETTINGS)
     assert found.sentence == (
         "At equal floats (1,024 a clip) and equal training time (100 and 100 s), the 3-D CNN (cnn) rebuilds unseen "
-        "clips 0.50 dB better than the GRU (rnn) (95% interval of the difference 0.50 to 0.50 dB, 6 clips paired, 3 groups)."
+        "clips 0.50 dB better than the GRU (rnn) (95% interval of the difference 0.50 to 0.50 dB, "
+        "6 clips paired, 3 groups)."
     )
     assert found.comparable
     assert found.difference == pytest.approx({"value": 0.5, "low": 0.5, "high": 0.5})
