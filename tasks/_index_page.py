@@ -18,6 +18,7 @@ from tasks._verdicts import (
     THE_QUESTION,
     Comparison,
     against_baselines,
+    against_champion,
     compare,
     in_order,
     summary,
@@ -37,6 +38,13 @@ def comparisons(results: Sequence[Result]) -> list[Comparison]:
     return found
 
 
+def _unanswered(results: Sequence[Result]) -> str | None:
+    """Why the question has no answer yet, where both architectures are in params.yaml."""
+    waiting = [f"{r.name} is {r.status}" for r in results if r.status and r.recipe.architecture in THE_QUESTION]
+    both = {r.recipe.architecture for r in results} >= set(THE_QUESTION)
+    return f"Not answered yet: {', '.join(waiting)}." if both and waiting and not comparisons(results) else None
+
+
 def index_set(dataset: str, results: Sequence[Result]) -> dict[str, Any]:
     """One dataset's part of the index."""
     judged = [r for r in results if r.metrics]
@@ -50,6 +58,7 @@ def index_set(dataset: str, results: Sequence[Result]) -> dict[str, Any]:
         "name": dataset,
         "rows": rows,
         "comparisons": comparisons(results),
+        "unanswered": _unanswered(results),
         "note": first["intervals"]["note"] if first else None,
         "basis": basis(first) if first else None,
         "chart": _answer_chart(scored) if scored else None,
@@ -83,6 +92,8 @@ def _recipe_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
             }
             row |= {"floats": r.metrics["latent_floats"], "parameters": r.metrics["parameters"]}
             row |= {"seconds": r.timing["train_seconds"] if r.timing else None, "device": _device(r.timing)}
+            if against_champion(r.record, r.metrics["weights_sha256"])[0] == "better":
+                row["detail"] = f"{detail}, champion"
         rows.append(row)
     return rows
 

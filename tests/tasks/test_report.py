@@ -120,6 +120,7 @@ def test_the_index_answers_the_question_from_the_figures(root: Path) -> None:
     assert f"the 3-D CNN (first) rebuilds unseen clips {gain:.2f} dB better than the GRU (second)" in text
     assert "At equal floats (1,024 a clip) and equal training time (10 and 10 s)" in text
     assert "Not run yet" in text  # the recipe `later`
+    assert "3-D CNN, default, champion" in text
     figures = read_json(root / "site/metrics.json")
     (pair,) = figures["comparisons"]
     assert (pair["first"], pair["second"], pair["comparable"]) == ("first", "second", True)
@@ -160,6 +161,8 @@ def test_a_project_that_never_ran_has_a_report_too(root: Path, tmp_path: Path) -
     assert sorted(p.name for p in (tmp_path / "site").glob("*.html")) == PAGES
     assert "Not run yet" in Tags(tmp_path / "site/recipe-first.html").text
     assert read_json(tmp_path / "site/metrics.json")["recipes"]["second"] == {"status": "not run yet"}
+    waiting = "Not answered yet: first is not run yet, second is not run yet, later is not run yet."
+    assert waiting in Tags(tmp_path / "site/index.html").text
 
 
 def test_error_maps_share_a_scale() -> None:
