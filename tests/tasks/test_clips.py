@@ -1,0 +1,88 @@
+"""The clip dataset: what it gives, how it reads, what it refuses."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tasks import assemble, sample, subclips
+from tasks.clips import ClipDataset
+from tasks.params import Clips, Dataset, Frames, Split
+from tests.conftest import true_frames, write_video
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    root = tmp_path_factory.mktemp("clips")
+    for seed, name in enumerate(["run/a.mkv", "jump/b.mkv", "jump/c.mkv"]):
+        (root / "footage" / name).parent.mkdir(parents=True, exist_ok=True)
+        write_video(root / "footage" / name, true_frames(10 + seed, seed=seed))
+    rules = Dataset(
+        footage="x",
+        frames=Frames(height_px=48, width_px=64, gray=False, fit="stretch"),
+        clips=Clips(length_frames=3, step_frames=2, train_stride_frames=4, stride_frames=5),
+        split=Split(test=("run/a.mkv",)),
+    )
+    subclips.run(rules, root / "footage", root / "cuts")
+    sample.run(rules, root / "footage", root / "cuts", root / "frames", 1)
+    assemble.run(rules, root / "frames", root / "clips")
+    return root / "frames", root / "clips"
+
+
+def test_clips_are_the_true_frames(data: tuple[Path, Path]) -> None:
+    train, test = ClipDataset(*data, "train"), ClipDataset(*data, "test")
+    assert (len(train), len(test), train.shape, train.labels) == (4, 2, (3, 48, 64, 3), ["jump", "run"])
+    expected = [true_frames(11, seed=1)[k : k + 5 : 2] for k in (0, 4)]
+    expected += [true_frames(12, seed=2)[k : k + 5 : 2] for k in (0, 4)]
+    np.testing.assert_array_equal(train.clips([3, 0, 1, 2]), [expected[k] for k in (3, 0, 1, 2)])
+    item = test[1]
+    assert torch.equal(item["clip"], torch.from_numpy(true_frames(10, seed=0)[5:10:2].copy()))
+    assert (item["clip"].dtype, item["label"], item["clip_index"]) == (torch.uint8, 1, 1)
+    assert train.table["first_frame"].tolist() == [0, 4, 0, 4]
+    with pytest.raises(IndexError, match="clip 4 of 4"):
+        train[4]
+
+
+def test_identity_tells_splits_apart_and_is_the_summarys(data: tuple[Path, Path]) -> None:
+    train, test = ClipDataset(*data, "train"), ClipDataset(*data, "test")
+    assert train.data_sha256 != test.data_sha256
+    assert ClipDataset(*data, "train").data_sha256 == train.data_sha256
+    assert len(json.loads((data[1] / "summary.json").read_text())["data_sha256"]) == 64
+
+
+def test_it_reads_maps_and_crosses_to_workers(data: tuple[Path, Path]) -> None:
+    dataset = ClipDataset(*data, "train")
+    first = dataset[0]["clip"]
+    assert isinstance(next(iter(dataset._stores.values())), np.memmap)
+    again = pickle.loads(pickle.dumps(dataset))
+    assert again._stores == {}
+    assert torch.equal(again[0]["clip"], first)
+    loader = torch.utils.data.DataLoader(dataset, batch_size=2, num_workers=1, multiprocessing_context="spawn")
+    assert [batch["clip_index"].tolist() for batch in loader] == [[0, 1], [2, 3]]
+
+
+def test_what_is_missing_or_changed_is_named(data: tuple[Path, Path], tmp_path: Path) -> None:
+    frames, clips = data
+    with pytest.raises(ValueError, match=r"has no clip of split 'validation'; its splits are: test, train"):
+        ClipDataset(frames, clips, "validation")
+    with pytest.raises(ValueError, match=r"clips\.parquet does not exist; run stage assemble"):
+        ClipDataset(frames, tmp_path, "train")
+    copy = tmp_path / "frames"
+    copy.mkdir()
+    for path in frames.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    store = next(copy.glob("jump-b-*.npy"))
+    data_bytes = bytearray(store.read_bytes())
+    data_bytes[-1] ^= 1
+    store.write_bytes(data_bytes)
+    with pytest.raises(ValueError, match=r"jump-b-.*\.npy is not what stage sample wrote"):
+        ClipDataset(copy, clips, "train")
+    store.unlink()
+    with pytest.raises(ValueError, match=r"jump-b-.*\.npy is missing"):
+        ClipDataset(copy, clips, "train")
+    assert len(ClipDataset(copy, clips, "test")) == 2

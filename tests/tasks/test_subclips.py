@@ -1,0 +1,68 @@
+"""Stage subclips: whole tables, and files to watch that hold exactly their spans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks import media, subclips
+from tasks.params import Dataset, Split, Subclips
+from tests.conftest import number_of
+
+SPLIT = Split(test=("1",))
+
+
+def test_tables_and_files(make_video, tmp_path: Path) -> None:
+    make_video("footage/run/a.mp4", 60, lossless=False)
+    make_video("footage/run/b.mkv", 30, seed=1)
+    make_video("footage/run/short.mkv", 5, seed=2)
+    rules = Dataset(
+        footage="x",
+        split=SPLIT,
+        subclips=Subclips(count=2, seconds=0.8, start_seconds=0.4, files=True),
+        max_reject_fraction=0.5,
+    )
+    out = tmp_path / "cuts"
+    subclips.run(rules, tmp_path / "footage", out)
+    assert (out / "cuts.csv").read_text() == (
+        "source,start_seconds,end_seconds\n"
+        "run-a-mp4-9ef4fecdbe,0.4,1.2\n"
+        "run-a-mp4-9ef4fecdbe,1.2,2.0\n"
+        "run-b-mkv-2dd840b7b0,0.4,1.2\n"
+    )
+    assert (out / "rejects.csv").read_text() == (
+        "path,stage,reason\nrun/short.mkv,subclips,lasts 0.20 s and subclips.start_seconds is 0.4\n"
+    )
+    header, a, b = (out / "sources.csv").read_text().splitlines()
+    assert header == (
+        "source,path,kind,sha256,label,group,width_px,height_px,frames_per_second,frames,claimed_frames,duration_seconds,note"
+    )
+    assert a.startswith("run-a-mp4-9ef4fecdbe,run/a.mp4,video,")
+    assert a.endswith(",run,run/a.mp4,64,48,25.0,60,60,2.4,")
+    assert b.endswith(",run,run/b.mkv,64,48,25.0,30,,1.2,")
+    seen = {p.name: [number_of(f) for _, _, f in media.read_frames(p)] for p in sorted((out / "files").iterdir())}
+    assert seen == {
+        "run-a-mp4-9ef4fecdbe_0.mp4": list(range(10, 30)),
+        "run-a-mp4-9ef4fecdbe_1.mp4": list(range(30, 50)),
+        "run-b-mkv-2dd840b7b0_0.mp4": list(range(10, 30)),
+    }
+    first = {p.relative_to(out): p.read_bytes() for p in out.rglob("*.*")}
+    subclips.run(rules, tmp_path / "footage", out)
+    assert {p.relative_to(out): p.read_bytes() for p in out.rglob("*.*")} == first
+
+
+def test_a_failed_run_leaves_the_earlier_tables(make_video, tmp_path: Path) -> None:
+    make_video("footage/run/a.mkv", 5)
+    rules, out = Dataset(footage="x", split=SPLIT), tmp_path / "cuts"
+    subclips.run(rules, tmp_path / "footage", out)
+    before = (out / "sources.csv").read_bytes()
+    for number in range(2):
+        (tmp_path / "footage" / f"empty{number}.mp4").touch()
+    with pytest.raises(ValueError, match=r"2 of 3 sources .* were rejected(?s:.*)empty0\.mp4: empty file"):
+        subclips.run(rules, tmp_path / "footage", out)
+    assert (out / "sources.csv").read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+    (tmp_path / "none").mkdir()
+    with pytest.raises(ValueError, match="none holds no source that can be used"):
+        subclips.run(rules, tmp_path / "none", out)
