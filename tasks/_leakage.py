@@ -8,8 +8,8 @@ looked up among the frames of the other. The distance of two frames is measured 
 0 for a copy, around 1 for different people before the same wall, which a plain picture hash takes for the same. A
 source is a copy if three quarters of its eight frames have a match below `COPY_RATIO`, all at one steady pace. The
 threshold was set on real footage: of re-encoded, brighter, trimmed or mirrored copies all were found, of those that
-were also shrunk by a quarter four in five; the closest different sources have 0.33 (Weizmann performers), 0.22 (takes of one
-UCF-101 group) and 0.54 (pedestrians on one path, Ped2).
+were also shrunk by a quarter four in five; the closest different sources have 0.33 (Weizmann performers), 0.22 (takes
+of one UCF-101 group) and 0.54 (pedestrians on one path, Ped2).
 """
 
 from __future__ import annotations
