@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from filelock import FileLock, Timeout
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -142,9 +143,14 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: Optimizer, flat: dict[str, Tensor]) -> None:
-    """The inverse of `optimizer_tensors`."""
+    """The inverse of `optimizer_tensors`. Moments get their parameter's memory layout: the fused kernels walk both as
+    they lie in memory, and would pair wrong elements of a channels-last weight with those of a contiguous moment."""
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in flat.items():
         index, key = name.split(".", 1)
         state.setdefault(int(index), {})[key] = tensor
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    for parameter, slots in optimizer.state.items():
+        for key, value in slots.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                slots[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)

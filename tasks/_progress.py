@@ -9,6 +9,12 @@ from types import TracebackType
 LINE_EVERY_SECONDS = 5.0
 
 
+def tell(what: str, text: str) -> None:
+    """A plain line on standard error."""
+    sys.stderr.write(f"{what}: {text}\n")
+    sys.stderr.flush()
+
+
 class Progress:
     """Counts `total` steps from `done` on. A bar is drawn by rich, which honours NO_COLOR."""
 
@@ -36,6 +42,11 @@ class Progress:
         if self.bar is not None:
             self.bar.stop()
 
+    def begin(self, done: int = 0) -> None:
+        """The first step starts now, `done` steps being done: what came before says nothing about the pace."""
+        self.first = self.done = done
+        self.started = self.told = time.monotonic()
+
     def to(self, done: int, note: str = "") -> None:
         """`done` steps are done; `note` says how it goes."""
         self.done = done
@@ -52,4 +63,4 @@ class Progress:
         if self.bar is not None:
             self.bar.console.print(f"{self.what}: {text}", markup=False, highlight=False)
         else:
-            print(f"{self.what}: {text}", file=sys.stderr, flush=True)  # noqa: T201  progress belongs on standard error
+            tell(self.what, text)

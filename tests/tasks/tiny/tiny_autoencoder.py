@@ -1,4 +1,4 @@
-"""A network that trains in milliseconds and has what makes resuming hard: batch statistics, dropout, a count."""
+"""A network that trains in milliseconds and has what makes resuming hard: batch statistics, dropout, memory layouts."""
 
 from __future__ import annotations
 
@@ -29,15 +29,19 @@ class Model(VideoModel):
         super().__init__()
         self.config = config
         hard = [] if config.plain else [nn.BatchNorm3d(config.width), nn.Dropout(0.2)]
-        self.encode = nn.Sequential(nn.Conv3d(config.channels, config.width, 3, 2, 1), *hard, nn.ReLU())
-        self.decode = nn.ConvTranspose3d(config.width, config.channels, 4, 2, 1)
+        first, second = (
+            nn.Conv3d(config.channels, config.width, 3, (1, 2, 2), 1),
+            nn.Conv3d(config.width, config.width, 3, 1, 1),
+        )
+        self.encode = nn.Sequential(first, *hard, nn.ReLU(), second)  # the second's weight can lie channels last
+        self.decode = nn.ConvTranspose3d(config.width, config.channels, (3, 4, 4), (1, 2, 2), 1)
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
 
     @property
     def latent_floats(self) -> int:
         c = self.config
-        return c.width * c.frames * c.height_px * c.width_px // 8
+        return c.width * c.frames * c.height_px * c.width_px // 4
 
     def initialise(self, clips_BTHWC: Tensor) -> None:
         self.mean.copy_(to_unit_BCTHW(clips_BTHWC).mean())
