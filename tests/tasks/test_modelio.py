@@ -16,7 +16,7 @@ from tests.tasks._tiny import know_tiny
 DESCRIPTION = {"architecture": "tiny_autoencoder", "dataset": "blobs"}
 
 
-@pytest.fixture()
+@pytest.fixture
 def run(tmp_path: Path) -> Path:
     know_tiny()
     torch.manual_seed(0)
