@@ -36,6 +36,7 @@ def prepare(folder: Path, footage: Path, test: list[str], recipes: list[str]) ->
     (folder / "data" / "registry").mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "data" / "registry" / ".gitignore", folder / "data" / "registry" / ".gitignore")
     yaml = YAML()
+    yaml.preserve_quotes = True
     values = yaml.load(ROOT / "benchmarks" / "weizmann.yaml")
     values["datasets"]["weizmann"]["footage"] = str(footage)
     values["datasets"]["weizmann"]["split"]["test"] = test

@@ -19,6 +19,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def edit_params(project: Path, change: Callable[[dict], None]) -> None:
     """Change params.yaml as a person would, in place."""
     yaml = YAML()
+    yaml.preserve_quotes = True
     values = yaml.load(project / "params.yaml")
     change(values)
     yaml.dump(values, project / "params.yaml")
