@@ -67,8 +67,9 @@ def load_run(run: Path) -> VideoModel:
     try:
         model.load_state_dict({name: tensor.clone() for name, tensor in load_file(run / WEIGHTS).items()})
     except (SafetensorError, RuntimeError) as error:
+        said = " ".join(str(error).split())
         raise ValueError(
-            f"{run / WEIGHTS} does not fit models/{description['architecture']}.py as it stands ({error!s:.300});"
+            f"{run / WEIGHTS} does not fit models/{description['architecture']}.py as it stands ({said:.300});"
             f" train again with: dvc repro -f train@{run.name}"
         ) from error
     return model.eval()
