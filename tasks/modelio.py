@@ -63,13 +63,13 @@ def load_run(run: Path) -> VideoModel:
 
     description = description_of(run)
     config = {key: tuple(v) if isinstance(v, list) else v for key, v in description["config"].items()}
-    model = models.build(description["architecture"], **config)
     try:
+        model = models.build(description["architecture"], **config)
         model.load_state_dict({name: tensor.clone() for name, tensor in load_file(run / WEIGHTS).items()})
-    except (SafetensorError, RuntimeError) as error:
+    except (SafetensorError, RuntimeError, ValueError) as error:
         said = " ".join(str(error).split())
         raise ValueError(
-            f"{run / WEIGHTS} does not fit models/{description['architecture']}.py as it stands ({said:.300});"
+            f"{run} does not fit models/{description['architecture']}.py as it stands ({said:.300});"
             f" train again with: dvc repro -f train@{run.name}"
         ) from error
     return model.eval()
