@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks import _leakage, _stores, _tables, files, sampling
-from tasks._stores import StoredSource
+from tasks import files, leakage, sampling, stores, tables
 from tasks.params import Dataset, Split
+from tasks.stores import StoredSource
 
 SPLITS = ("train", "validation", "test")
 SHOWN_LEAKS = 10
@@ -45,7 +45,7 @@ def run(dataset: Dataset, frames: Path, out: Path) -> None:
     """
     import pandas as pd
 
-    sources = _tables.read(frames / "sources.csv", StoredSource)
+    sources = tables.read(frames / "sources.csv", StoredSource)
     check_groups(dataset.split, sources)
     clips = list_clips(dataset, sources, pd.read_parquet(frames / "index.parquet"))
     counts = Counter(row.split for row in clips)
@@ -109,15 +109,15 @@ def check_groups(split: Split, sources: Sequence[StoredSource]) -> None:
 def check_leakage(split: Split, sources: Sequence[StoredSource], frames: Path) -> None:
     """Raise a ValueError that names both files where the same footage stands in two splits."""
     prints = [
-        _leakage.fingerprint(
+        leakage.fingerprint(
             source.path,
             split_of(source.group, split),
             (source.sha256, source.store_sha256),
-            _stores.open_store(_stores.store_path(frames, source.source)),
+            stores.open_store(stores.store_path(frames, source.source)),
         )
         for source in sources
     ]
-    leaks = _leakage.find_leaks(prints)
+    leaks = leakage.find_leaks(prints)
     if leaks:
         named = "\n".join(
             f"  {leak.first} ({leak.first_split}) and {leak.second} ({leak.second_split}): {leak.how}"
@@ -152,7 +152,7 @@ def summary(clips: Sequence[ClipRow], sources: Sequence[StoredSource], split: Sp
         "stored_frames": sum(source.stored_frames for source in sources),
         "splits": splits,
         "leakage": {"passed": True, "pairs_compared": pairs},
-        "data_sha256": _stores.clips_sha256(
+        "data_sha256": stores.clips_sha256(
             (dataclasses.astuple(row)[1:] for row in clips), {source.source: source.store_sha256 for source in sources}
         ),
     }

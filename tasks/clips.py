@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from tasks import _stores, _tables, files, sampling
-from tasks._stores import StoredSource
+from tasks import files, sampling, stores, tables
 from tasks.media import Frame
+from tasks.stores import StoredSource
 
 
 class ClipDataset(torch.utils.data.Dataset[dict[str, Any]]):
@@ -87,17 +87,17 @@ class ClipDataset(torch.utils.data.Dataset[dict[str, Any]]):
         source = self._sources[index]
         store = self._stores.get(source)
         if store is None:
-            store = self._stores[source] = _stores.open_store(_stores.store_path(self._frames, source))
+            store = self._stores[source] = stores.open_store(stores.store_path(self._frames, source))
         return store[self._rows[index]]
 
     def _verify(self) -> str:
         """Hash this split's stores, compare with what stage sample recorded, and give the split's identity."""
-        recorded = {s.source: s.store_sha256 for s in _tables.read(self._frames / "sources.csv", StoredSource)}
+        recorded = {s.source: s.store_sha256 for s in tables.read(self._frames / "sources.csv", StoredSource)}
         for source in sorted(set(self._sources)):
-            path = _stores.store_path(self._frames, source)
+            path = stores.store_path(self._frames, source)
             if source not in recorded or not path.is_file():
                 raise ValueError(f"the frame store {path} is missing; run the stages sample and assemble")
             if files.sha256_of(path) != recorded[source]:
                 raise ValueError(f"the frame store {path} is not what stage sample wrote; run sample again")
         columns = [name for name in self.table.columns if name != "clip"]
-        return _stores.clips_sha256(self.table[columns].itertuples(index=False, name=None), recorded)
+        return stores.clips_sha256(self.table[columns].itertuples(index=False, name=None), recorded)

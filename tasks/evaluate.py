@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from tasks import baselines, files, metrics, modelio
-from tasks._scores import answer_rows, frame_curve, source_means, summarise, write_csv
 from tasks.clips import ClipDataset
 from tasks.params import Recipe
+from tasks.scores import answer_rows, frame_curve, source_means, summarise, write_csv
 
 Predict = Callable[[baselines.Clip], baselines.Output]
 

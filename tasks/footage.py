@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tasks import _listing, files, media, sampling
+from tasks import files, listing, media, sampling
 from tasks.params import Dataset, GroupRule
 
 SHOWN_REASONS = 5
@@ -65,7 +65,7 @@ def list_sources(footage: Path, dataset: Dataset, only: str = "") -> tuple[list[
     if not footage.is_dir():
         raise ValueError(f"the footage folder {footage} does not exist; correct the dataset's `footage` in params.yaml")
     sources, rejects = [], []
-    for candidate in _listing.candidates(footage, dataset.strip_frame_width_px, only):
+    for candidate in listing.candidates(footage, dataset.strip_frame_width_px, only):
         name = _printable(candidate.path)
         if candidate.reason:
             rejects.append(Reject(name, "subclips", candidate.reason))
@@ -112,7 +112,7 @@ def open_frames(
         for k, seconds in wanted:
             yield k, seconds, strip[:, k * source.width_px : (k + 1) * source.width_px]
         return
-    images = _listing.frame_files(path / "img1" if source.kind == "mot" else path)
+    images = listing.frame_files(path / "img1" if source.kind == "mot" else path)
     for k, seconds in wanted:
         frame = media.read_image(images[k])
         if frame.shape[:2] != (source.height_px, source.width_px):
@@ -126,7 +126,7 @@ def content_sha256(footage: Path, path: str, kind: str) -> str:
     if kind in ("video", "strip"):
         return files.sha256_of(place)
     digest = hashlib.sha256()
-    for image in _listing.frame_files(place / "img1" if kind == "mot" else place):
+    for image in listing.frame_files(place / "img1" if kind == "mot" else place):
         digest.update(files.sha256_of(image).encode())
     return digest.hexdigest()
 
@@ -155,7 +155,7 @@ class _UnplacedError(ValueError):
     """The footage is sound, but the dataset's rules give it no class or no group."""
 
 
-def _source(footage: Path, candidate: _listing.Candidate, name: str, dataset: Dataset) -> Source:
+def _source(footage: Path, candidate: listing.Candidate, name: str, dataset: Dataset) -> Source:
     label, group = _label(name, dataset.label), _group(name, dataset.group)
     path = footage / candidate.path
     rate: float | None = None

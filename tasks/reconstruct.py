@@ -20,9 +20,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import _pictures, footage, media, metrics, sampling
-from tasks._scores import write_csv
+from tasks import footage, media, metrics, pictures, sampling
 from tasks.params import Dataset, Split
+from tasks.scores import write_csv
 
 BATCH_WINDOWS = 8
 ERROR_SCALE = 0.25  # the error of the brightest colour; fixed, so that videos can be compared
@@ -119,15 +119,15 @@ def _one(model: Model, root: Path, source: footage.Source, name: str, out: Path,
     rate = (source.frames_per_second or footage.NOMINAL_FRAMES_PER_SECOND) / every
     errors: list[dict[str, Any]] = []
 
-    def pictures() -> Iterator[NDArray[np.uint8]]:
+    def panels() -> Iterator[NDArray[np.uint8]]:
         for taken, output in _answers(model, _frames(model, root, source, every), batch_windows):
             mse = float(metrics.frame_mse(taken.frame[None, None], output[None, None])[0, 0])
             row = {"frame": len(errors), "source_frame": taken.source_frame, "time_seconds": taken.time_seconds}
             errors.append(row | {"mse": mse, "psnr_db": float(metrics.psnr_db(mse))})
             answer = np.rint(output.clip(0.0, 1.0) * 255).astype(np.uint8)
-            yield _pictures.panels(taken.frame, answer, ERROR_SCALE)
+            yield pictures.panels(taken.frame, answer, ERROR_SCALE)
 
-    media.encode_video(pictures(), out / f"{name}.mp4", frames_per_second=rate)
+    media.encode_video(panels(), out / f"{name}.mp4", frames_per_second=rate)
     write_csv(pd.DataFrame(errors), out / f"{name}.errors.csv")
     worst = max(errors, key=lambda row: float(row["mse"]))
     mse = float(np.mean([row["mse"] for row in errors]))

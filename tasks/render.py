@@ -18,8 +18,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import _actions, _cast, _clothes, _figures, _scenery, files, media
-from tasks._figures import Array
+from tasks import files, media
+from tasks.drawing import actions, cast, clothes, figures, scenery
+from tasks.drawing.figures import Array
 
 CANVAS_SCALE = 2  # pixels drawn for each pixel written, along each side
 STATURE = 0.69  # a person of mean height, in picture heights: arms raised in a jump still fit
@@ -41,7 +42,7 @@ def render_actions(
     _check(seed, performers, seconds, height_px, width_px, frames_per_second)
     frames = round(seconds * frames_per_second)
     with files.replacing_folder(out_dir) as folder:
-        for action in sorted(_actions.ACTIONS):
+        for action in sorted(actions.ACTIONS):
             (folder / action).mkdir()
             for performer in range(1, performers + 1):
                 path = folder / action / f"performer{performer:02d}_{action}.mp4"
@@ -63,24 +64,24 @@ def film(
     """The frames of one video, uint8 (height_px, width_px, 3) RGB, one at a time."""
     person = np.random.default_rng((seed, performer))
     take = np.random.default_rng((seed, performer, zlib.crc32(action.encode())))
-    look = _cast.look_of(performer, person)
-    manner = replace(_cast.manner_of(person), phase=float(take.uniform()))
-    figure = _clothes.dress(look, person)
+    look = cast.look_of(performer, person)
+    manner = replace(cast.manner_of(person), phase=float(take.uniform()))
+    figure = clothes.dress(look, person)
     scale_px = height_px * CANVAS_SCALE
-    scene = _scenery.backdrop(performer - 1, scale_px, width_px * CANVAS_SCALE, person)
+    scene = scenery.backdrop(performer - 1, scale_px, width_px * CANVAS_SCALE, person)
 
     times = (np.arange(frames) / frames_per_second).astype(np.float32)
     stature_px = STATURE * look.stature * min(height_px, width_px) * CANVAS_SCALE
     half_width = width_px * CANVAS_SCALE / 2 / stature_px
-    pose = _actions.choreograph(action, times, manner, half_width)
-    at = _figures.joints(figure, pose)
+    pose = actions.choreograph(action, times, manner, half_width)
+    at = figures.joints(figure, pose)
     camera_px = _camera(times, performer, take) * scale_px
-    middle_px = (width_px * CANVAS_SCALE / 2, _scenery.FEET * scale_px)
+    middle_px = (width_px * CANVAS_SCALE / 2, scenery.FEET * scale_px)
     for frame in range(frames):
         dx, dy = (float(v) for v in camera_px[frame])
         canvas = _look_at(scene, dx, dy, scale_px, width_px * CANVAS_SCALE)
-        view = _figures.View(middle_px[0] - dx, middle_px[1] - dy, stature_px)
-        _figures.draw_figure(canvas, figure, at, frame, float(pose.yaw[frame]), view)
+        view = figures.View(middle_px[0] - dx, middle_px[1] - dy, stature_px)
+        figures.draw_figure(canvas, figure, at, frame, float(pose.yaw[frame]), view)
         small = cv2.resize(canvas, (width_px, height_px), interpolation=cv2.INTER_AREA)
         small += take.standard_normal((height_px, width_px, 1), dtype=np.float32) * np.float32(SENSOR_NOISE)
         yield np.clip(small + np.float32(0.5), 0, 255).astype(np.uint8)
@@ -101,7 +102,7 @@ def _camera(seconds: Array, performer: int, rng: np.random.Generator) -> Array:
 
 def _look_at(scene: Array, dx: float, dy: float, height_px: int, width_px: int) -> Array:
     """The visible part of a scene, moved by a fraction of a pixel where the camera has moved."""
-    margin = round(_scenery.MARGIN * height_px)
+    margin = round(scenery.MARGIN * height_px)
     if dx == 0 and dy == 0:
         return scene[margin : margin + height_px, margin : margin + width_px].copy()
     centre = (margin + dx + (width_px - 1) / 2, margin + dy + (height_px - 1) / 2)

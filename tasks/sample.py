@@ -18,12 +18,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks import _stores, _tables, files, media, parallel, sampling
+from tasks import files, media, parallel, sampling, stores, tables
 from tasks import footage as footage_
-from tasks._stores import StoredSource
 from tasks.footage import Reject, Source
 from tasks.params import Dataset, Frames
 from tasks.sampling import Span
+from tasks.stores import StoredSource
 
 PARALLEL_BYTES = 32 * 2**20  # less footage than this decodes faster than worker processes start
 INDEX = ("span", "source_frame", "time_seconds")
@@ -56,17 +56,17 @@ def run(dataset: Dataset, footage: Path, cuts: Path, out: Path, workers: int) ->
     Raises:
         ValueError: more rejects than `max_reject_fraction`, or footage that changed since the cut list was made.
     """
-    sources = _tables.read(cuts / "sources.csv", Source)
-    rejects = _tables.read(cuts / "rejects.csv", Reject)
+    sources = tables.read(cuts / "sources.csv", Source)
+    rejects = tables.read(cuts / "rejects.csv", Reject)
     spans: dict[str, list[Span]] = {source.source: [] for source in sources}
-    for cut in _tables.read(cuts / "cuts.csv", _tables.Cut):
+    for cut in tables.read(cuts / "cuts.csv", tables.Cut):
         spans[cut.source].append((cut.start_seconds, cut.end_seconds))
     out.mkdir(parents=True, exist_ok=True)
     earlier = _earlier(out)
     done: dict[str, _Done] = {}
     jobs: list[_Job] = []
     for source in sources:
-        kept = _still_right(out, source, _stores.settings_hash(source, dataset.frames, spans[source.source]), earlier)
+        kept = _still_right(out, source, stores.settings_hash(source, dataset.frames, spans[source.source]), earlier)
         if kept:
             done[source.source] = kept
         else:
@@ -84,7 +84,7 @@ def decode(job: _Job) -> _Done:
     """Decode one source into its store; in a worker."""
     source, frames = job.source, job.frames
     sampler = sampling.SpanSampler(job.spans, frames.every_frames)
-    settings = _stores.settings_hash(source, frames, job.spans)
+    settings = stores.settings_hash(source, frames, job.spans)
     index: list[tuple[int, int, float]] = []
     last_frame = -1
 
@@ -101,9 +101,9 @@ def decode(job: _Job) -> _Done:
     if footage_.content_sha256(job.footage, source.path, source.kind) != source.sha256:
         raise ValueError("the footage changed since stage subclips listed it; run subclips again")
     shape = (frames.height_px, frames.width_px, 1 if frames.gray else 3)
-    path = _stores.store_path(job.out, source.source)
+    path = stores.store_path(job.out, source.source)
     try:
-        count, sha256 = _stores.write_store(path, pictures(), shape)
+        count, sha256 = stores.write_store(path, pictures(), shape)
     except media.MediaError as error:
         path.unlink(missing_ok=True)
         return _Done(None, [], error.reason)
@@ -145,7 +145,7 @@ def _earlier(out: Path) -> dict[str, _Done]:
 
     found: dict[str, _Done] = {}
     try:
-        rows = _tables.read(out / "sources.csv", StoredSource)
+        rows = tables.read(out / "sources.csv", StoredSource)
         table = pd.read_parquet(out / "index.parquet")
         groups = {str(key): group for key, group in table.groupby("source")}
         for row in rows:
@@ -167,7 +167,7 @@ def _still_right(out: Path, source: Source, settings: str, earlier: dict[str, _D
     done = earlier.get(source.source)
     if done is None or done.row is None:
         return None
-    path = _stores.store_path(out, source.source)
+    path = stores.store_path(out, source.source)
     same = done.row.sha256 == source.sha256 and done.row.settings == settings
     if not same or not path.is_file() or files.sha256_of(path) != done.row.store_sha256:
         return None
@@ -187,7 +187,7 @@ def _write_tables(out: Path, done: list[_Done], rejects: list[Reject]) -> None:
     import pandas as pd
 
     rows = [d.row for d in done if d.row is not None]
-    keep = {"sources.csv", "index.parquet", "rejects.csv"} | {_stores.store_path(out, r.source).name for r in rows}
+    keep = {"sources.csv", "index.parquet", "rejects.csv"} | {stores.store_path(out, r.source).name for r in rows}
     records = [
         (d.row.source, span, row, number, seconds)
         for d in done
@@ -197,8 +197,8 @@ def _write_tables(out: Path, done: list[_Done], rejects: list[Reject]) -> None:
     table = pd.DataFrame(records, columns=["source", "span", "row", "source_frame", "time_seconds"])
     with files.replacing(out / "index.parquet") as temporary:
         table.to_parquet(temporary, index=False, compression="zstd")
-    _tables.write(out / "rejects.csv", Reject, rejects)
-    _tables.write(out / "sources.csv", StoredSource, rows)  # last: it says that the rest is there
+    tables.write(out / "rejects.csv", Reject, rejects)
+    tables.write(out / "sources.csv", StoredSource, rows)  # last: it says that the rest is there
     for path in out.iterdir():
         if path.is_file() and path.name not in keep:  # stores of sources that are gone, notes, what a kill left
             path.unlink()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tasks import _tables, files, media, sampling
+from tasks import files, media, sampling, tables
 from tasks import footage as footage_
 from tasks.footage import Reject, Source
 from tasks.params import Dataset
@@ -23,7 +23,7 @@ def run(dataset: Dataset, footage: Path, out: Path) -> None:
     """
     sources, rejects = footage_.list_sources(footage, dataset)
     kept: list[Source] = []
-    cuts: list[_tables.Cut] = []
+    cuts: list[tables.Cut] = []
     for source in sources:
         spans = sampling.spans(source.duration_seconds, dataset.subclips)
         if not spans:
@@ -32,7 +32,7 @@ def run(dataset: Dataset, footage: Path, out: Path) -> None:
             rejects.append(Reject(source.path, "subclips", reason))
             continue
         kept.append(source)
-        cuts += [_tables.Cut(source.source, start, end) for start, end in spans]
+        cuts += [tables.Cut(source.source, start, end) for start, end in spans]
     rejects.sort(key=lambda r: (r.path, r.reason))
     with files.replacing_folder(out) as folder:
         if dataset.subclips is not None and dataset.subclips.files:
@@ -40,13 +40,13 @@ def run(dataset: Dataset, footage: Path, out: Path) -> None:
             rejects = sorted([*rejects, *broken], key=lambda r: (r.path, r.reason))
         footage_.check_rejects(footage, len(kept), rejects, dataset.max_reject_fraction)
         left = {source.source for source in kept}
-        _tables.write(folder / "sources.csv", Source, kept)
-        _tables.write(folder / "cuts.csv", _tables.Cut, [cut for cut in cuts if cut.source in left])
-        _tables.write(folder / "rejects.csv", Reject, rejects)
+        tables.write(folder / "sources.csv", Source, kept)
+        tables.write(folder / "cuts.csv", tables.Cut, [cut for cut in cuts if cut.source in left])
+        tables.write(folder / "rejects.csv", Reject, rejects)
 
 
 def _watchable(
-    footage: Path, sources: list[Source], cuts: list[_tables.Cut], folder: Path
+    footage: Path, sources: list[Source], cuts: list[tables.Cut], folder: Path
 ) -> tuple[list[Source], list[Reject]]:
     kept, broken = [], []
     for source in sources:
@@ -63,7 +63,7 @@ def _watchable(
     return kept, broken
 
 
-def _write_file(footage: Path, source: Source, cut: _tables.Cut, output: Path) -> None:
+def _write_file(footage: Path, source: Source, cut: tables.Cut, output: Path) -> None:
     if source.kind == "video":
         media.cut(footage / source.path, output, cut.start_seconds, cut.end_seconds)
         return

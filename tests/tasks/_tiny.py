@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 import models
-from tasks import _tables
-from tasks._stores import StoredSource
+from tasks import tables
 from tasks.files import sha256_of, write_json
 from tasks.params import Frames, Recipe
+from tasks.stores import StoredSource
 
 SAMPLED = Frames(height_px=8, width_px=8, gray=True, fit="crop", every_frames=2)
 ARCHITECTURES = str(Path(__file__).parent / "tiny")
@@ -69,7 +69,7 @@ def write_clips(root: Path) -> tuple[Path, Path]:
             }
             for first in range(6)
         ]
-    _tables.write(frames / "sources.csv", StoredSource, sources)
+    tables.write(frames / "sources.csv", StoredSource, sources)
     pd.DataFrame(rows).rename_axis("clip").reset_index().to_parquet(clips / "clips.parquet", index=False)
     write_json(clips / "summary.json", {"data_sha256": "0" * 64})
     return frames, clips

@@ -10,7 +10,8 @@ import av
 import numpy as np
 import pytest
 
-from tasks import _actions, _figures, media
+from tasks import media
+from tasks.drawing import actions, figures
 from tasks.files import sha256_of
 from tasks.render import film, render_actions
 
@@ -84,7 +85,7 @@ def test_a_reader_decodes_what_was_drawn(rendered: Path) -> None:
         assert np.abs(seen.astype(float) - true).mean() < 6  # chroma is stored at half size
 
 
-@pytest.mark.parametrize("action", sorted(_actions.ACTIONS))
+@pytest.mark.parametrize("action", sorted(actions.ACTIONS))
 def test_people_move_within_the_picture(action: str) -> None:
     """Performer 3 stands before a tripod: what changes by more than the sensor's noise is the person."""
     clip = np.stack(list(film(action, 3, seed=0, frames=40, height_px=64, width_px=64, frames_per_second=12)))
@@ -97,20 +98,20 @@ def test_people_move_within_the_picture(action: str) -> None:
 def test_actions_move_differently() -> None:
     def traces(action: str) -> np.ndarray[Any, Any]:
         seconds = np.arange(80, dtype=np.float32) / 25
-        pose = _actions.choreograph(action, seconds, _actions.Manner(), 0.72)
-        at = _figures.joints(_figures.Figure(_figures.Build(), ()), pose)
+        pose = actions.choreograph(action, seconds, actions.Manner(), 0.72)
+        at = figures.joints(figures.Figure(figures.Build(), ()), pose)
         return np.concatenate([at[name] for name in ("wrist_r", "wrist_l", "ankle_r", "ankle_l", "neck")], axis=1)
 
-    moved = {action: traces(action) for action in _actions.ACTIONS}
+    moved = {action: traces(action) for action in actions.ACTIONS}
     for one, other in itertools.combinations(moved, 2):
         assert np.abs(moved[one] - moved[other]).mean() > 0.03, (one, other)
 
 
-@pytest.mark.parametrize("action", sorted(_actions.ACTIONS))
+@pytest.mark.parametrize("action", sorted(actions.ACTIONS))
 def test_bodies_keep_their_lengths_and_stand_on_the_ground(action: str) -> None:
-    build = _figures.Build()
-    pose = _actions.choreograph(action, np.arange(100, dtype=np.float32) / 25, _actions.Manner(tempo=1.1), 0.72)
-    at = _figures.joints(_figures.Figure(build, ()), pose)
+    build = figures.Build()
+    pose = actions.choreograph(action, np.arange(100, dtype=np.float32) / 25, actions.Manner(tempo=1.1), 0.72)
+    at = figures.joints(figures.Figure(build, ()), pose)
     for a, b, length in (("shoulder_l", "elbow_l", build.upper_arm), ("knee_r", "ankle_r", build.shin)):
         np.testing.assert_allclose(np.linalg.norm(at[a] - at[b], axis=1), length, atol=1e-5)
     lower = np.minimum(at["ankle_r"][:, 1] - build.ankle, at["ankle_l"][:, 1] - build.ankle)
@@ -119,7 +120,7 @@ def test_bodies_keep_their_lengths_and_stand_on_the_ground(action: str) -> None:
 
 
 def test_walking_stays_between_the_edges_and_turns() -> None:
-    pose = _actions.choreograph("walk", np.arange(500, dtype=np.float32) / 25, _actions.Manner(), 0.72)
+    pose = actions.choreograph("walk", np.arange(500, dtype=np.float32) / 25, actions.Manner(), 0.72)
     assert np.abs(pose.place).max() < 0.72 - 0.2
     assert {1.0, -1.0} <= set(np.sign(np.diff(pose.place)))
 

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks import _tables, media, sample, subclips
-from tasks._stores import StoredSource
+from tasks import media, sample, subclips, tables
 from tasks.params import Dataset, Frames, Split, Subclips
+from tasks.stores import StoredSource
 from tests.conftest import true_frames, write_video
 
 SMALL = Frames(height_px=24, width_px=32, gray=False, fit="stretch")
@@ -49,7 +49,7 @@ def test_store_holds_the_spans_frames(tmp_path: Path) -> None:
     truth = write_video(tmp_path / "footage" / "run" / "a.mkv", true_frames(50))
     frames = Frames(height_px=24, width_px=32, gray=False, fit="stretch", every_frames=4)
     sampled(tmp_path, rules(frames=frames, subclips=Subclips(count=2, seconds=0.5, start_seconds=0.4)))
-    (row,) = _tables.read(tmp_path / "frames" / "sources.csv", StoredSource)
+    (row,) = tables.read(tmp_path / "frames" / "sources.csv", StoredSource)
     index = pd.read_parquet(tmp_path / "frames" / "index.parquet")
     numbers = [10, 14, 18, 22, 23, 27, 31]
     assert index.to_dict("list") == {
@@ -142,7 +142,7 @@ def test_damage_is_a_reject_and_the_run_goes_on(tmp_path: Path) -> None:
     sampled(tmp_path, rules(max_reject_fraction=0.5))
     (line,) = (tmp_path / "frames" / "rejects.csv").read_text().splitlines()[1:]
     assert line.startswith('run/hurt.mp4,sample,"damaged: ')
-    assert len(_tables.read(tmp_path / "frames" / "sources.csv", StoredSource)) == 2
+    assert len(tables.read(tmp_path / "frames" / "sources.csv", StoredSource)) == 2
     assert len(list((tmp_path / "frames").glob("*.npy"))) == 2
     with pytest.raises(ValueError, match=r"1 of 3 sources .* were rejected(?s:.*)run/hurt\.mp4: damaged"):
         sampled(tmp_path, rules())

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks import _verdicts
-from tasks._verdicts import Judged, against_baselines, against_champion, compare, summary
 from tasks.params import Evaluation
+from tasks.report.verdicts import Judged, against_baselines, against_champion, compare, decibels, summary
 
 SETTINGS = Evaluation()
 TIMING = {"train_seconds": 100.0, "device": "cpu", "threads": 2}
@@ -142,4 +141,4 @@ def test_against_the_champion() -> None:
 
 
 def test_figures_have_a_true_minus_sign() -> None:
-    assert (_verdicts.decibels(-0.5), _verdicts.decibels(0.5, sign=True)) == ("−0.50", "+0.50")
+    assert (decibels(-0.5), decibels(0.5, sign=True)) == ("−0.50", "+0.50")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from tasks._figures import Array
+from tasks.drawing.figures import Array
 
 MARGIN = 0.12
 FLOOR = 0.76

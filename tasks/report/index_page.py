@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from tasks import _charts, _pictures
-from tasks._pages import LINEAR, bar, basis, best_of, clip_about, error_strip, href, picture_row
-from tasks._results import Result
-from tasks._verdicts import (
+from tasks import pictures
+from tasks.report import charts
+from tasks.report.pages import LINEAR, bar, basis, best_of, clip_about, error_strip, href, picture_row
+from tasks.report.results import Result
+from tasks.report.verdicts import (
     ANSWERS,
     ARCHITECTURES,
     THE_QUESTION,
@@ -126,9 +127,9 @@ def _answer_chart(scored: Sequence[dict[str, Any]]) -> Markup:
     marks = []
     for row in scored:
         psnr = row["scores"]["psnr_db"]
-        marks.append(_charts.Mark(row["name"], psnr["value"], psnr["low"], psnr["high"], strong=not row["baseline"]))
+        marks.append(charts.Mark(row["name"], psnr["value"], psnr["low"], psnr["high"], strong=not row["baseline"]))
     marks.sort(key=lambda m: -m.value)
-    return _charts.interval_chart(marks, x_label="PSNR, dB", title="PSNR of every answer with its 95% interval")
+    return charts.interval_chart(marks, x_label="PSNR, dB", title="PSNR of every answer with its 95% interval")
 
 
 def _gain_chart(judged: Sequence[Result]) -> Markup:
@@ -139,8 +140,8 @@ def _gain_chart(judged: Sequence[Result]) -> Markup:
             gain = r.metrics["gains"][LINEAR][metric]
             if gain["value"] is not None:
                 name = r.name if metric == "psnr_db" else where
-                marks.append(_charts.Mark(name, gain["value"], gain["low"], gain["high"], strong=metric == "psnr_db"))
-    return _charts.interval_chart(
+                marks.append(charts.Mark(name, gain["value"], gain["low"], gain["high"], strong=metric == "psnr_db"))
+    return charts.interval_chart(
         marks, x_label="dB above patch PCA, chosen", title="Gain over the best linear answer", zero=True
     )
 
@@ -155,13 +156,13 @@ def _showcase(judged: Sequence[Result], scale: float) -> list[dict[str, Any]]:
     shown = []
     for clip_id, answers in by_clip.items():
         clip, linear = (answers[0][0].examples[key][answers[0][1]] for key in ("input", "linear"))  # type: ignore[index]
-        at = _pictures.shown_frames(len(clip))
+        at = pictures.shown_frames(len(clip))
         rows = [
-            picture_row("Input", _pictures.strip(clip[at]), len(at)),
-            picture_row(ANSWERS[LINEAR], _pictures.strip(linear[at]), len(at)),
+            picture_row("Input", pictures.strip(clip[at]), len(at)),
+            picture_row(ANSWERS[LINEAR], pictures.strip(linear[at]), len(at)),
         ]
         outputs = [(r, r.examples["output"][place]) for r, place in answers]  # type: ignore[index]
-        rows += [picture_row(r.name, _pictures.strip(output[at]), len(at)) for r, output in outputs]
+        rows += [picture_row(r.name, pictures.strip(output[at]), len(at)) for r, output in outputs]
         rows += [
             picture_row(f"Error, {r.name}", error_strip(clip[at], output[at], scale), len(at)) for r, output in outputs
         ]

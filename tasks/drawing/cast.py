@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tasks._actions import Manner
+from tasks.drawing.actions import Manner
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from tasks._encode import Frame
-from tasks._video import MediaError, VideoInfo, open_video
+from tasks.media.encode import Frame
+from tasks.media.video import MediaError, VideoInfo, open_video
 
 SPOT_CHECK_FRAMES = 64  # every so many frames decord's pixels are compared with PyAV's
 SPOT_CHECK_LEVELS = 4

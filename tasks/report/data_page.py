@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks._pages import data_href, fact
-from tasks._results import csv_if_there, json_if_there, parquet_if_there
+from tasks.report.pages import data_href, fact
+from tasks.report.results import csv_if_there, json_if_there, parquet_if_there
 
 if TYPE_CHECKING:
     import pandas as pd

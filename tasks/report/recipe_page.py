@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from tasks import _charts, _pictures
-from tasks._pages import LINEAR, basis, best_of, clip_about, data_href, error_strip, fact, picture_row
-from tasks._results import Result
-from tasks._verdicts import ANSWERS, ARCHITECTURES, Comparison, against_baselines, against_champion, in_order
+from tasks import pictures
+from tasks.report import charts
+from tasks.report.pages import LINEAR, basis, best_of, clip_about, data_href, error_strip, fact, picture_row
+from tasks.report.results import Result
+from tasks.report.verdicts import ANSWERS, ARCHITECTURES, Comparison, against_baselines, against_champion, in_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,8 +89,8 @@ def _loss_chart(history: pd.DataFrame) -> Markup | None:
     window = max(1, min(SMOOTHED, len(known) // 10))
     loss = known["loss"].rolling(window, min_periods=1).mean()
     label = "loss" if window == 1 else f"loss, mean of {window} rows of history.csv"
-    lines = [_charts.Line("training", known["step"].tolist(), loss.tolist())]
-    return _charts.line_chart(lines, x_label="step", y_label=label, title="Loss by training step")
+    lines = [charts.Line("training", known["step"].tolist(), loss.tolist())]
+    return charts.line_chart(lines, x_label="step", y_label=label, title="Loss by training step")
 
 
 def _validation_chart(history: pd.DataFrame) -> Markup | None:
@@ -97,8 +98,8 @@ def _validation_chart(history: pd.DataFrame) -> Markup | None:
     if VALIDATION not in history or history[VALIDATION].notna().sum() < 2:
         return None
     known = history[history[VALIDATION].notna()]
-    lines = [_charts.Line("validation", known["step"].tolist(), known[VALIDATION].tolist())]
-    return _charts.line_chart(lines, x_label="step", y_label="PSNR, dB", title="PSNR on the validation split by step")
+    lines = [charts.Line("validation", known["step"].tolist(), known[VALIDATION].tolist())]
+    return charts.line_chart(lines, x_label="step", y_label="PSNR, dB", title="PSNR on the validation split by step")
 
 
 def _history_charts(result: Result) -> dict[str, Markup | None]:
@@ -117,10 +118,10 @@ def _curve_chart(result: Result) -> Markup:
         part = result.curve[result.curve["answer"] == answer]
         band = [part[k].tolist() if answer == "model" else None for k in ("psnr_db_quarter", "psnr_db_three_quarters")]
         lines.append(
-            _charts.Line(ANSWERS[answer], part["frame_in_clip"].tolist(), part["psnr_db"].tolist(), band[0], band[1])
+            charts.Line(ANSWERS[answer], part["frame_in_clip"].tolist(), part["psnr_db"].tolist(), band[0], band[1])
         )
     label = "PSNR of a frame, dB; shaded: the middle half of the clips"
-    return _charts.line_chart(lines, x_label="frame in the clip", y_label=label, title="PSNR by frame within the clip")
+    return charts.line_chart(lines, x_label="frame in the clip", y_label=label, title="PSNR by frame within the clip")
 
 
 def _examples(result: Result, scale: float, strips: int) -> list[dict[str, Any]]:
@@ -130,17 +131,17 @@ def _examples(result: Result, scale: float, strips: int) -> list[dict[str, Any]]
         found = np.flatnonzero((result.examples["role"] == role) & (result.examples["rank"] == place))
         for number in found:
             clip, output = result.examples["input"][number], result.examples["output"][number]
-            at = _pictures.shown_frames(len(clip))
+            at = pictures.shown_frames(len(clip))
             about = clip_about(result, int(result.examples["clip"][number]))
             rows = [
-                picture_row("Input", _pictures.strip(clip[at]), len(at)),
-                picture_row("Output", _pictures.strip(output[at]), len(at)),
+                picture_row("Input", pictures.strip(clip[at]), len(at)),
+                picture_row("Output", pictures.strip(output[at]), len(at)),
             ]
             rows.append(picture_row("Error", error_strip(clip[at], output[at], scale), len(at)))
             detail = f"{result.examples['psnr_db'][number]:.2f} dB; {about['label']}; {about['detail']}"
             title = role.capitalize() + (f" {place + 1}" if strips > 1 else "")
             shown.append(
-                {"title": title, "detail": detail, "rows": rows, "video": _pictures.video_uri(clip, output, scale)}
+                {"title": title, "detail": detail, "rows": rows, "video": pictures.video_uri(clip, output, scale)}
             )
     return shown
 

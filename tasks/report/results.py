@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import files
-from tasks._verdicts import Judged
 from tasks.params import Params, Recipe
+from tasks.report.verdicts import Judged
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from tasks._encode import Frame, encode_video
-from tasks._readers import Converter, witnessed
-from tasks._video import MAX_FRAME_PIXELS, MediaError, VideoInfo, probe
+from tasks.media.encode import Frame, encode_video
+from tasks.media.readers import Converter, witnessed
+from tasks.media.video import MAX_FRAME_PIXELS, MediaError, VideoInfo, probe
 
 __all__ = [
     "Frame",

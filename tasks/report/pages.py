@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tasks import _pictures
-from tasks._results import Result
+from tasks import pictures
+from tasks.report.results import Result
 
 LINEAR = "patch_pca_chosen"
 HIGHER = ("psnr_db", "psnr_moving_db", "psnr_still_db", "ssim")
@@ -46,12 +46,12 @@ def best_of(answers: Sequence[dict[str, Any]]) -> list[dict[str, bool]]:
 def bar(results: Sequence[Result]) -> dict[str, Any]:
     """The error colours of one dataset, on one scale for all its recipes."""
     errors = [
-        _pictures.error_of(i, o)
+        pictures.error_of(i, o)
         for r in results
         if r.examples
         for i, o in zip(r.examples["input"], r.examples["output"], strict=True)
     ]
-    return {"uri": _pictures.colour_bar_uri(), "scale": _pictures.error_scale(errors)}
+    return {"uri": pictures.colour_bar_uri(), "scale": pictures.error_scale(errors)}
 
 
 def basis(result: dict[str, Any]) -> str:
@@ -59,12 +59,12 @@ def basis(result: dict[str, Any]) -> str:
     return f"{result['clips']:,} held-out clips of {groups}; {result['moving_fraction']:.0%} of the pixels move."
 
 
-def picture_row(name: str, image: _pictures.Image, frames: int) -> dict[str, Any]:
-    return {"name": name, "uri": _pictures.png_uri(image), "frames": frames}
+def picture_row(name: str, image: pictures.Image, frames: int) -> dict[str, Any]:
+    return {"name": name, "uri": pictures.png_uri(image), "frames": frames}
 
 
-def error_strip(clip: Any, output: Any, scale: float) -> _pictures.Image:
-    return _pictures.strip(np.stack([_pictures.error_colours(e, scale) for e in _pictures.error_of(clip, output)]))
+def error_strip(clip: Any, output: Any, scale: float) -> pictures.Image:
+    return pictures.strip(np.stack([pictures.error_colours(e, scale) for e in pictures.error_of(clip, output)]))
 
 
 def clip_about(result: Result, clip_id: int) -> dict[str, str]:

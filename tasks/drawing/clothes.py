@@ -8,8 +8,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from tasks._cast import Look
-from tasks._figures import TABLE, Array, Build, Figure, Part
+from tasks.drawing.cast import Look
+from tasks.drawing.figures import TABLE, Array, Build, Figure, Part
 
 _ROWS, _COLUMNS = np.mgrid[0:TABLE, 0:TABLE]
 _FRONT = np.abs(_COLUMNS - TABLE // 2)  # columns away from the front: 16 is the side, 32 the back

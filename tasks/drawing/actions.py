@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks._figures import Array, Pose
+from tasks.drawing.figures import Array, Pose
 
 _TURN = 2 * np.pi
 

@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import _pictures, _results, files
-from tasks._data_page import data_page
-from tasks._index_page import comparisons, index_set
-from tasks._pages import bar, data_href, error_strip, href
-from tasks._recipe_page import recipe_page
-from tasks._results import Result
-from tasks._scores import answer_rows, write_csv
-from tasks._verdicts import ARCHITECTURES, THE_QUESTION, Comparison, against_baselines, against_champion, in_order
+from tasks import files, pictures
 from tasks.metrics import MOVING_RANGE
 from tasks.params import Params
+from tasks.report.data_page import data_page
+from tasks.report.index_page import comparisons, index_set
+from tasks.report.pages import bar, data_href, error_strip, href
+from tasks.report.recipe_page import recipe_page
+from tasks.report.results import Result
+from tasks.report.results import load as load_results
+from tasks.report.verdicts import ARCHITECTURES, THE_QUESTION, Comparison, against_baselines, against_champion, in_order
+from tasks.scores import answer_rows, write_csv
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -41,7 +42,7 @@ def run(params: Params, data: Path, out: Path) -> None:
     Args:
         data: holds cuts, frames, clips, runs, timing, evaluation, registry; any of them may be missing.
     """
-    results = _results.load(params, data)
+    results = load_results(params, data)
     asked = comparisons(results)
     used = [name for name in params.datasets if any(r.recipe.dataset == name for r in results)] or list(params.datasets)
     by_dataset = {name: [r for r in results if r.recipe.dataset == name] for name in used}
@@ -167,9 +168,9 @@ def _strip(members: Sequence[Result], path: Path) -> None:
     first = shown[0].examples
     assert first is not None
     place = int(np.flatnonzero(first["role"] == "showcase")[0])
-    clip, at = first["input"][place], _pictures.shown_frames(len(first["input"][place]))
+    clip, at = first["input"][place], pictures.shown_frames(len(first["input"][place]))
     scale = bar(members)["scale"]
-    rows = [("input", _pictures.strip(clip[at]))]
+    rows = [("input", pictures.strip(clip[at]))]
     errors = []
     for r in shown:
         assert r.examples is not None
@@ -177,7 +178,7 @@ def _strip(members: Sequence[Result], path: Path) -> None:
         if len(same):
             output = r.examples["output"][int(same[0])]
             label = ARCHITECTURES.get(r.recipe.architecture, r.name)
-            rows.append((label, _pictures.strip(output[at])))
+            rows.append((label, pictures.strip(output[at])))
             errors.append((f"error, {label}", error_strip(clip[at], output[at], scale)))
     with files.replacing(path) as temporary:
-        temporary.write_bytes(_pictures.png(_pictures.labelled_strip(rows + errors)))
+        temporary.write_bytes(pictures.png(pictures.labelled_strip(rows + errors)))
