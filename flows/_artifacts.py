@@ -48,7 +48,9 @@ def stage_rows(stage: str, outputs: list[Path]) -> list[dict[str, Any]]:
             table = pd.DataFrame(
                 {"page": [p.relative_to(out).as_posix() for p in pages], "bytes": [p.stat().st_size for p in pages]}
             )
-    rows = [dict(row) for row in table.head(MOST_ROWS).astype(object).where(table.notna(), None).to_dict("records")]
+    shown = table.head(MOST_ROWS)
+    records = shown.astype(object).where(shown.notna(), None).to_dict("records")
+    rows = [{str(column): cell for column, cell in record.items()} for record in records]
     if len(table) > MOST_ROWS:
         rows.append({str(table.columns[0]): f"… and {len(table) - MOST_ROWS} more rows in {out.name}"})
     return rows

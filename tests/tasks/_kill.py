@@ -16,8 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tasks import _checkpoint, _trainer, modelio, train
+from tasks import modelio, train
 from tasks.files import sha256_of
+from tasks.train import checkpoints, trainer
 from tests.tasks._tiny import SAMPLED, know_tiny, recipe
 
 
@@ -33,29 +34,29 @@ def half_written(*arguments: Any, **keywords: Any) -> None:
     die()
 
 
-whole = _checkpoint.save_file
+whole = checkpoints.save_file
 
 
 def at_step(number: int) -> None:
-    step = _trainer.Trainer._step
+    step = trainer.Trainer._step
 
-    def stepping(self: _trainer.Trainer, i: int, clip: Any) -> None:
+    def stepping(self: trainer.Trainer, i: int, clip: Any) -> None:
         if i == number:
             die()
         step(self, i, clip)
 
-    _trainer.Trainer._step = stepping  # type: ignore[method-assign]
+    trainer.Trainer._step = stepping  # type: ignore[method-assign]
 
 
 def at_checkpoint(number: int, name: str, replacement: Callable[..., Any]) -> None:
-    save = _trainer._checkpoint.save
+    save = trainer._checkpoint.save
 
     def saving(state: Path, step: int, *rest: Any) -> None:
         if step == number:
-            setattr(_checkpoint, name, replacement)
+            setattr(checkpoints, name, replacement)
         save(state, step, *rest)
 
-    _trainer._checkpoint.save = saving
+    trainer._checkpoint.save = saving
 
 
 POINTS: dict[str, Callable[[], None]] = {

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import torch
 
-from tasks._augment import augment
 from tasks.params import Augment
+from tasks.train.augment import augment
 
 CLIP_THWC = torch.arange(2 * 3 * 4, dtype=torch.uint8).reshape(2, 3, 4, 1) * 4 + 80
 

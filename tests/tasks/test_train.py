@@ -18,10 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tasks import _batches, _checkpoint, _optimise, modelio, tracking, train
+from tasks import modelio, tracking, train
 from tasks.clips import ClipDataset
 from tasks.exits import DivergedError
 from tasks.files import sha256_of, write_json
+from tasks.train import batches, checkpoints, optimise
 from tests.tasks import _kill
 from tests.tasks._tiny import SAMPLED, know_tiny, recipe, write_clips
 
@@ -60,22 +61,22 @@ def _train(data: Path, folder: Path, config: dict[str, Any] | None = None, **tra
 @given(st.integers(-3, 3), st.integers(1, 30), st.integers(1, 12))
 def test_batches_show_every_clip_once_an_epoch(seed: int, clips: int, batch_clips: int) -> None:
     steps = -(-3 * clips // batch_clips)
-    shown = np.concatenate([_batches.batch_indices(seed, i, batch_clips, clips) for i in range(steps)])
+    shown = np.concatenate([batches.batch_indices(seed, i, batch_clips, clips) for i in range(steps)])
     for epoch in range(3):
         assert Counter(shown[epoch * clips : (epoch + 1) * clips].tolist()) == Counter(range(clips))
 
 
 def test_batches_follow_from_seed_and_step_alone() -> None:
-    first = [_batches.batch_indices(0, i, 4, 10).tolist() for i in range(5)]
-    assert _batches.batch_indices(0, 3, 4, 10).tolist() == first[3]
-    assert _batches.batch_indices(1, 3, 4, 10).tolist() != first[3]
+    first = [batches.batch_indices(0, i, 4, 10).tolist() for i in range(5)]
+    assert batches.batch_indices(0, 3, 4, 10).tolist() == first[3]
+    assert batches.batch_indices(1, 3, 4, 10).tolist() != first[3]
     assert first[0] + first[1] + first[2][:2] != first[2][2:] + first[3] + first[4]  # another order each epoch
-    assert len({_batches.step_seed(s, i, r) for s in (0, 1) for i in range(100) for r in (0, 1)}) == 400
+    assert len({batches.step_seed(s, i, r) for s in (0, 1) for i in range(100) for r in (0, 1)}) == 400
 
 
 def test_clips_gathered_on_the_device_are_those_read_from_the_stores(data: Path) -> None:
     dataset = ClipDataset(data / "frames" / "blobs", data / "clips" / "blobs", "train")
-    fetch = _batches.resident(dataset, _batches._stores(dataset, data / "frames" / "blobs"), torch.device("cpu"))
+    fetch = batches.resident(dataset, batches._stores(dataset, data / "frames" / "blobs"), torch.device("cpu"))
     indices = np.array([17, 0, 5, 5])
     np.testing.assert_array_equal(fetch(indices).numpy(), dataset.clips(indices))
 
@@ -83,8 +84,8 @@ def test_clips_gathered_on_the_device_are_those_read_from_the_stores(data: Path)
 def test_learning_rate_warms_up_and_ends_at_zero() -> None:
     t = recipe(warmup_steps=2, steps=6, optimizer={"learning_rate": 1.0}).training
     expected = [0.5, 1.0, 1.0, 0.5 + 0.25 * 2**0.5, 0.5, 0.5 - 0.25 * 2**0.5, 0.0]
-    assert [_optimise.learning_rate(t, i) for i in range(7)] == pytest.approx(expected)
-    assert _optimise.learning_rate(t.model_copy(update={"decay": "constant"}), 5) == 1.0
+    assert [optimise.learning_rate(t, i) for i in range(7)] == pytest.approx(expected)
+    assert optimise.learning_rate(t.model_copy(update={"decay": "constant"}), 5) == 1.0
 
 
 def test_a_run_folder_holds_all_that_the_contract_names(data: Path, tmp_path: Path) -> None:
@@ -209,7 +210,7 @@ def test_what_was_trained_while_the_store_was_away_is_delivered_and_found_by_reg
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> None:
     said: list[str] = []
     for step in (2, 4, 6):
-        _checkpoint.save(tmp_path, step, {"model.w": torch.full((3,), float(step))}, {"rows": [step]})
+        checkpoints.save(tmp_path, step, {"model.w": torch.full((3,), float(step))}, {"rows": [step]})
     assert sorted(p.name for p in tmp_path.glob("*.safetensors")) == [
         "step_00000004.safetensors",
         "step_00000006.safetensors",
@@ -218,23 +219,23 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> Non
     data = bytearray(newest.read_bytes())
     data[-1] ^= 1  # one bit
     newest.write_bytes(data)
-    found = _checkpoint.latest(tmp_path, said.append)
+    found = checkpoints.latest(tmp_path, said.append)
     assert found is not None
     assert (found.step, found.record, found.tensors("model")["w"].tolist()) == (4, {"rows": [4]}, [4.0, 4.0, 4.0])
     assert said == [f"checkpoint {newest} is damaged; going back to the one before"]
     (tmp_path / "step_00000004.json").write_text("{")
-    assert _checkpoint.latest(tmp_path, said.append) is None
+    assert checkpoints.latest(tmp_path, said.append) is None
 
 
 def test_state_of_other_settings_is_not_gone_on_with(tmp_path: Path) -> None:
     said: list[str] = []
-    assert not _checkpoint.claim(tmp_path, {"training": {"steps": 5}, "data": "a"}, said.append)
-    _checkpoint.save(tmp_path, 2, {"model.w": torch.zeros(1)}, {})
-    assert _checkpoint.claim(tmp_path, {"training": {"steps": 5}, "data": "a"}, said.append)
-    assert _checkpoint.latest(tmp_path, said.append) is not None
+    assert not checkpoints.claim(tmp_path, {"training": {"steps": 5}, "data": "a"}, said.append)
+    checkpoints.save(tmp_path, 2, {"model.w": torch.zeros(1)}, {})
+    assert checkpoints.claim(tmp_path, {"training": {"steps": 5}, "data": "a"}, said.append)
+    assert checkpoints.latest(tmp_path, said.append) is not None
     assert said == []
-    assert not _checkpoint.claim(tmp_path, {"training": {"steps": 6}, "data": "a"}, said.append)
-    assert _checkpoint.latest(tmp_path, said.append) is None
+    assert not checkpoints.claim(tmp_path, {"training": {"steps": 6}, "data": "a"}, said.append)
+    assert checkpoints.latest(tmp_path, said.append) is None
     assert said == [f"{tmp_path} is of another training (training differ); training starts anew"]
 
 
@@ -242,8 +243,8 @@ def test_a_second_trainer_is_refused_and_told_who_is_first(tmp_path: Path) -> No
     code = """
 import sys
 from pathlib import Path
-from tasks import _checkpoint
-with _checkpoint.only_trainer(Path(sys.argv[1])):
+from tasks.train import checkpoints
+with checkpoints.only_trainer(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -252,10 +253,10 @@ with _checkpoint.only_trainer(Path(sys.argv[1])):
         assert first.stdout is not None
         assert first.stdout.readline() == "held\n"
         expected = rf"process {first.pid} is already training in .*; wait for it, or end it with: kill {first.pid}"
-        with pytest.raises(ValueError, match=expected), _checkpoint.only_trainer(tmp_path):
+        with pytest.raises(ValueError, match=expected), checkpoints.only_trainer(tmp_path):
             pass
         first.kill()
-    with _checkpoint.only_trainer(tmp_path):
+    with checkpoints.only_trainer(tmp_path):
         assert (tmp_path / "trainer.pid").read_text() == f"{os.getpid()}\n"
 
 
@@ -265,7 +266,7 @@ def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_good_weights(data:
     ):
         _train(data, tmp_path, {"blow_up_at": 6})
     assert not (tmp_path / "run").exists()
-    kept = _checkpoint.latest(tmp_path / "state" / "tiny", pytest.fail)
+    kept = checkpoints.latest(tmp_path / "state" / "tiny", pytest.fail)
     assert kept is not None
     assert kept.step == 4
     assert all(torch.isfinite(tensor).all() for tensor in kept.tensors("model").values())

@@ -25,14 +25,14 @@ from torch import Tensor, nn
 
 import models
 from models import VideoModel
-from tasks import _checkpoint, _samples
-from tasks._augment import augment
-from tasks._batches import ahead, batch_indices, evenly_spaced, reader, step_seed
-from tasks._checkpoint import Checkpoint
-from tasks._optimise import channels_last_3d, learning_rate, make_optimizer, moving_average
 from tasks.clips import ClipDataset
 from tasks.exits import DivergedError
 from tasks.params import Recipe
+from tasks.train import checkpoints, samples
+from tasks.train.augment import augment
+from tasks.train.batches import ahead, batch_indices, evenly_spaced, reader, step_seed
+from tasks.train.checkpoints import Checkpoint
+from tasks.train.optimise import channels_last_3d, learning_rate, make_optimizer, moving_average
 
 INITIALISE_BYTES = 256 * 2**20  # training clips shown to `initialise`, evenly spaced over the split
 Row = dict[str, float]
@@ -123,7 +123,7 @@ class Trainer:
         self.sums = {k: torch.tensor(v, dtype=torch.float64, device=device) for k, v in record["sums"].items()}
         if resume is not None:
             for part, optimizer in self.bare.items():
-                _checkpoint.restore_optimizer(optimizer, resume.tensors(f"optimizer.{part}"))
+                checkpoints.restore_optimizer(optimizer, resume.tensors(f"optimizer.{part}"))
             if self.average is not None:
                 self.average.load_state_dict(resume.tensors("average"))
 
@@ -192,7 +192,7 @@ class Trainer:
     def _finite(self, done: int, value: float) -> None:
         if math.isfinite(value):
             return
-        kept = _checkpoint.latest(self.state, lambda _: None)
+        kept = checkpoints.latest(self.state, lambda _: None)
         raise DivergedError(
             f"the loss or a gradient became {value} at step {done} of {self.t.steps}. The last good weights are in "
             f"{kept.path if kept else 'no checkpoint'}. Lower training.optimizer.learning_rate, set "
@@ -222,13 +222,13 @@ class Trainer:
         """Write a picture of what the kept model makes of a few clips; measure it on the validation split."""
         model, device = self.kept.eval(), self.fabric.device
         path = self.state / "samples" / f"step_{done:08d}.png"
-        shown = self.data.shown.clips(evenly_spaced(len(self.data.shown), _samples.SHOWN_CLIPS))
-        _samples.write_picture(path, model, torch.from_numpy(shown).to(device))
+        shown = self.data.shown.clips(evenly_spaced(len(self.data.shown), samples.SHOWN_CLIPS))
+        samples.write_picture(path, model, torch.from_numpy(shown).to(device))
         listener.picture(path)
         found: Row = {}
         if (validation := self.data.validation) is not None:
             fetch, _ = reader(validation, self.data.frames, torch.device("cpu"))
-            found["validation_psnr_db"] = _samples.psnr_db(model, fetch, len(validation), self.t.batch_clips)
+            found["validation_psnr_db"] = samples.psnr_db(model, fetch, len(validation), self.t.batch_clips)
         self.model.train()
         return found
 
@@ -239,8 +239,8 @@ class Trainer:
             return
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         for part, optimizer in self.bare.items():
-            tensors |= {f"optimizer.{part}.{k}": v for k, v in _checkpoint.optimizer_tensors(optimizer).items()}
+            tensors |= {f"optimizer.{part}.{k}": v for k, v in checkpoints.optimizer_tensors(optimizer).items()}
         if self.average is not None:
             tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
         record = {"rows": self.rows, "sums": sums, "counted": self.counted, "segments": self.segments(done)}
-        _checkpoint.save(self.state, done, tensors, record)
+        checkpoints.save(self.state, done, tensors, record)

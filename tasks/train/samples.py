@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from models import VideoModel
-from tasks._batches import Fetch, evenly_spaced
 from tasks.files import replacing
+from tasks.train.batches import Fetch, evenly_spaced
 
 SHOWN_CLIPS = 4
 VALIDATION_CLIPS = 64

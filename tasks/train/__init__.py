@@ -20,14 +20,15 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.strategies.strategy import Strategy
 
 import models
-from tasks import _checkpoint, modelio
-from tasks._progress import Progress, tell
-from tasks._trainer import Data, Listener, Row, Trainer, clip_settings
+from tasks import modelio
 from tasks.clips import ClipDataset
 from tasks.exits import DivergedError
 from tasks.files import replacing, replacing_folder, sha256_of, write_json
 from tasks.params import Frames, Recipe, Training
+from tasks.progress import Progress, tell
 from tasks.tracking.runs import RunLogger, RunStart
+from tasks.train import checkpoints
+from tasks.train.trainer import Data, Listener, Row, Trainer, clip_settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +74,8 @@ def run(
         "code": _code_sha256(recipe.architecture),
         "torch": torch.__version__,
     }
-    with _checkpoint.only_trainer(state):
-        goes_on = _checkpoint.claim(state, settings, functools.partial(tell, f"train {name}"))
+    with checkpoints.only_trainer(state):
+        goes_on = checkpoints.claim(state, settings, functools.partial(tell, f"train {name}"))
         key = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()
         start = RunStart(state / "tracking", key, name, _parameters(recipe, data), data.train.data_sha256, goes_on)
         for torn in [*out.parent.glob(f".{out.name}.*"), *timing.parent.glob(f".{timing.stem}.*")]:
@@ -86,7 +87,7 @@ def run(
         trouble = fabric.launch(functools.partial(_work, job=job))  # as an argument, Fabric would take it apart
         if trouble is not None:
             raise DivergedError(trouble)
-        _checkpoint.clear(state)
+        checkpoints.clear(state)
 
 
 def _open(frames: Path, clips: Path) -> Data:
@@ -124,7 +125,7 @@ def _code_sha256(architecture: str) -> str:
     found = importlib.util.find_spec(f"models.{architecture}") if architecture in models.names() else None
     own = [] if found is None or found.origin is None else [Path(found.origin)]  # unknown: models.build says so
     here, there = Path(__file__).parent, Path(models.__path__[0])
-    loop = [here / f"{name}.py" for name in ("_trainer", "_optimise", "_augment", "_batches")]
+    loop = [here / f"{name}.py" for name in ("trainer", "optimise", "augment", "batches")]
     digests = [sha256_of(path) for path in [*own, *sorted(there.glob("_*.py")), *loop]]
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
@@ -149,7 +150,7 @@ def _work(fabric: lightning_fabric.Fabric, job: Job) -> str | None:
         return _silent(fabric, job)
     t = job.recipe.training
     with RunLogger(job.run) as logger, Progress(f"train {job.name}", t.steps) as progress:
-        checkpoint = _checkpoint.latest(job.state, progress.say)
+        checkpoint = checkpoints.latest(job.state, progress.say)
         fabric.broadcast(None if checkpoint is None else checkpoint.path)
         trainer = Trainer(fabric, job.recipe, job.data, job.state, checkpoint)
         if checkpoint is not None:
@@ -171,7 +172,7 @@ def _work(fabric: lightning_fabric.Fabric, job: Job) -> str | None:
 def _silent(fabric: lightning_fabric.Fabric, job: Job) -> str | None:
     """The other processes: they compute, rank 0 speaks and writes."""
     path = fabric.broadcast(None)
-    checkpoint = None if path is None else _checkpoint.latest(job.state, lambda _: None)
+    checkpoint = None if path is None else checkpoints.latest(job.state, lambda _: None)
     trainer = Trainer(fabric, job.recipe, job.data, job.state, checkpoint)
     try:
         trainer.train(Listener(lambda *_: None, lambda *_: None, lambda *_: None))
