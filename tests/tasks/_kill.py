@@ -49,14 +49,14 @@ def at_step(number: int) -> None:
 
 
 def at_checkpoint(number: int, name: str, replacement: Callable[..., Any]) -> None:
-    save = trainer._checkpoint.save
+    save = trainer.checkpoints.save
 
     def saving(state: Path, step: int, *rest: Any) -> None:
         if step == number:
             setattr(checkpoints, name, replacement)
         save(state, step, *rest)
 
-    trainer._checkpoint.save = saving
+    trainer.checkpoints.save = saving
 
 
 POINTS: dict[str, Callable[[], None]] = {
