@@ -25,6 +25,14 @@ def zeroed(layer: M) -> M:
     return layer
 
 
+def channels_last(module: nn.Module) -> None:
+    """Lay out the weights of 2-D and 3-D convolutions channels last (`Module.to` takes only one of the two kinds)."""
+    for parameter in module.parameters():
+        if parameter.dim() in (4, 5):
+            layout = torch.channels_last if parameter.dim() == 4 else torch.channels_last_3d
+            parameter.data = parameter.data.contiguous(memory_format=layout)
+
+
 class Residual2d(nn.Module):
     """x + conv(relu(conv(relu(x)))), kernel 3, starting as the identity."""
 

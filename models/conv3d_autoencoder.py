@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models._base import VideoModel, from_unit_BCTHW, to_unit_BCTHW
-from models._blocks import Residual2d, Residual3d, to_article_BCTHW, zeroed
+from models._blocks import Residual2d, Residual3d, channels_last, to_article_BCTHW, zeroed
 from models._losses import Scalars, article_mse, log_mse
 from models._patch_code import PatchCode
 from models._patches import PatchGrid
@@ -28,7 +28,8 @@ class Config:
         latent_floats: floats a clip is described by. None: the article's 128, or 1,024 for the default variant.
         features, classes: default variant: length of a patch's description before coding, and bases to choose from.
         width8, width4, width2: default variant: channels of the decoder at 1/8, 1/4 and 1/2 of the image size.
-        width_finish: default variant: channels of the last 3-D block; 0 leaves it out.
+        width_encoder: default variant: channels of the encoder at 1/4 of the image size, twice as many at 1/8.
+        width_finish: default variant: channels of the last 3-D block.
         fit_shift_px: default variant: training clips are moved by up to this much before transforms are fitted to them.
     """
 
@@ -43,7 +44,8 @@ class Config:
     width8: int = 256
     width4: int = 160
     width2: int = 96
-    width_finish: int = 0
+    width_encoder: int = 128
+    width_finish: int = 12
     fit_shift_px: int = 4
 
 
@@ -109,7 +111,7 @@ class Article(nn.Module):
         for wide, narrow in ((512, 256), (256, 128), (128, 64)):
             up += [nn.ConvTranspose3d(wide, narrow, 4, 2, 1, bias=False), nn.BatchNorm3d(narrow), nn.ReLU()]
         self.up = nn.Sequential(*up, nn.ConvTranspose3d(64, config.channels, 4, 2, 1, bias=False), nn.Tanh())
-        self.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        channels_last(self)
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
         """-1 to 1, to the same."""
@@ -120,15 +122,16 @@ class Article(nn.Module):
 
 
 class Default(nn.Module):
-    """Fitted 3-D patch transforms under a float budget, and a decoder that learns what they leave out.
+    """Fitted 3-D patch transforms under a float budget, with an encoder and a decoder that learn what they leave out.
 
     ::
 
-        clip ─ patches ─ features ─ mixture code ─ │ 1,024 floats │ ─ features ─┬─ patches ──────┐
-                                                                                └─ conv decoder ─ + ─ 3-D block ─ clip
+        clip ─┬─ patches ─ features ─┬─ mixture code ─ │ 1,024 floats │ ─ features ─┬─ patches ─────┐
+              └─ conv encoder ───────┘                                              └─ conv decoder ┴─ 3-D block ─ clip
 
-    The decoder starts at zero, so training starts from the transforms' own picture. Patches hold 16 frames; within
-    the decoder a patch's frames lie in the channels, which makes a 2-D convolution one over space and all of time.
+    Encoder, decoder and 3-D block start at zero, so training starts from the transforms' own picture. Patches hold 16
+    frames; within encoder and decoder a patch's frames lie in the channels, which makes a 2-D convolution one over
+    space and all of time. The 3-D block treats every moment alike, which carries over to performers not seen.
     """
 
     def __init__(self, config: Config) -> None:
@@ -140,6 +143,17 @@ class Default(nn.Module):
         self.code = PatchCode(self.grid, config.features, config.classes, floats, framewise=False)
         self.latent_floats = self.code.code.floats
         w8, w4, w2 = config.width8, config.width4, config.width2
+        deep, narrow, wide = self.grid.patch_frames * config.channels, config.width_encoder, config.width_encoder * 2
+        self.see = nn.Sequential(
+            nn.PixelUnshuffle(4),
+            nn.Conv2d(deep * 16, narrow, 3, padding=1),
+            Residual2d(narrow),
+            nn.ReLU(),
+            nn.Conv2d(narrow, wide, 4, 2, 1),
+            Residual2d(wide),
+            nn.ReLU(),
+            zeroed(nn.Conv2d(wide, self.code.features, 1)),
+        )
         self.draw = nn.Sequential(
             nn.Conv2d(self.code.features + self.code.side, w8, 3, padding=1),
             Residual2d(w8),
@@ -153,15 +167,16 @@ class Default(nn.Module):
             nn.PixelShuffle(2),
             Residual2d(w2),
             nn.ReLU(),
-            zeroed(nn.Conv2d(w2, self.grid.patch_frames * config.channels * 4, 3, padding=1)),
+            zeroed(nn.Conv2d(w2, deep * 4, 3, padding=1)),
             nn.PixelShuffle(2),
         )
-        self.finish = _Finish(config.channels, config.width_finish) if config.width_finish else nn.Identity()
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.finish = _Finish(config.channels, config.width_finish)
+        channels_last(self)
 
     def encode(self, x_BCTHW: Tensor) -> Tensor:
         """Clip, 0 to 1, as (B, latent_floats)."""
-        return self.code.code.encode(self.code.describe(x_BCTHW))
+        seen = self.see(self.grid.fold(x_BCTHW).contiguous(memory_format=torch.channels_last)).float()
+        return self.code.code.encode(self.code.describe(x_BCTHW) + self.grid.from_map(seen) / self.code.scale)
 
     def decode(self, latent_BF: Tensor) -> Tensor:
         """(B, latent_floats) as the clip (B, C, T, H, W), about 0 to 1."""

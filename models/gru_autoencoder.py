@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models._base import VideoModel, from_unit_BCTHW, to_unit_BCTHW
-from models._blocks import Gru, Residual2d, to_article_BCTHW, zeroed
+from models._blocks import Gru, Residual2d, channels_last, to_article_BCTHW, zeroed
 from models._losses import Scalars, article_mse, log_mse
 from models._patch_code import PatchCode
 from models._patches import PatchGrid
@@ -29,6 +29,7 @@ class Config:
         features, classes: default variant: length of a patch's description before coding (over its 16 frames), and
             bases to choose from.
         width8, width4, width2: default variant: channels of the decoder at 1/8, 1/4 and 1/2 of the image size.
+        width_encoder: default variant: channels of the frame encoder, at 1/8 of the image size.
         fit_shift_px: default variant: training clips are moved by up to this much before transforms are fitted to them.
     """
 
@@ -43,6 +44,7 @@ class Config:
     width8: int = 128
     width4: int = 64
     width2: int = 32
+    width_encoder: int = 96
     fit_shift_px: int = 4
 
 
@@ -117,7 +119,7 @@ class Article(nn.Module):
         for wide, narrow in ((512, 256), (256, 128), (128, 64), (64, 32)):
             up += [nn.ConvTranspose2d(wide, narrow, 3, 2, 1, output_padding=1), nn.BatchNorm2d(narrow), nn.ReLU()]
         self.up = nn.Sequential(*up, nn.ConvTranspose2d(32, config.channels, 3, 1, 1), nn.Tanh())
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        channels_last(self)
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
         """-1 to 1, to the same."""
@@ -147,6 +149,13 @@ class Default(nn.Module):
         self.latent_floats = self.code.code.floats
         w8, w4, w2 = config.width8, config.width4, config.width2
         self.each = self.code.features // self.grid.patch_frames
+        self.see = nn.Sequential(
+            nn.PixelUnshuffle(8),
+            nn.Conv2d(config.channels * 64, config.width_encoder, 3, padding=1),
+            Residual2d(config.width_encoder),
+            nn.ReLU(),
+            zeroed(nn.Conv2d(config.width_encoder, self.each, 1)),
+        )
         self.read = nn.Sequential(nn.Conv2d(self.each + self.code.side, w8, 3, padding=1), nn.ReLU())
         self.over_time = Gru(w8, w8 // 2, both_ways=True)
         self.draw = nn.Sequential(
@@ -158,16 +167,24 @@ class Default(nn.Module):
             nn.ReLU(),
             nn.Conv2d(w4, w2 * 4, 1),
             nn.PixelShuffle(2),
+        )
+        self.finish = nn.Sequential(
+            nn.Conv2d(w2 + config.channels * 4, w2, 3, padding=1),
             Residual2d(w2),
             nn.ReLU(),
             zeroed(nn.Conv2d(w2, config.channels * 4, 3, padding=1)),
             nn.PixelShuffle(2),
         )
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        channels_last(self)
 
     def encode(self, x_BCTHW: Tensor) -> Tensor:
         """Clip, 0 to 1, as (B, latent_floats)."""
-        return self.code.code.encode(self.code.describe(x_BCTHW))
+        images = x_BCTHW.transpose(1, 2).flatten(0, 1)
+        seen = self.see(images.contiguous(memory_format=torch.channels_last)).float()
+        groups, rows, columns = self.grid.grid
+        seen = seen.reshape(-1, groups, self.grid.patch_frames, self.each, rows, columns)
+        seen = seen.permute(0, 1, 4, 5, 2, 3).reshape(-1, self.grid.places, self.code.features)
+        return self.code.code.encode(self.code.describe(x_BCTHW) + seen / self.code.scale)
 
     def decode(self, latent_BF: Tensor) -> Tensor:
         """(B, latent_floats) as the clip (B, C, T, H, W), about 0 to 1."""
@@ -179,9 +196,12 @@ class Default(nn.Module):
         known = known.reshape(-1, groups, rows, columns, frames, known.shape[-1]).permute(0, 1, 4, 5, 2, 3)
         maps = self.read(known.flatten(0, 2).contiguous(memory_format=torch.channels_last))
         maps = maps + self._over_time(maps)
-        change = self.draw(maps).float()
+        drawn = self.draw(maps)
+        picture_BCTHW = self.code.picture(features_BNS)
+        small = nn.functional.pixel_unshuffle(picture_BCTHW.transpose(1, 2).flatten(0, 1) - 0.5, 2)
+        change = self.finish(torch.cat([drawn, small.to(drawn.dtype)], 1)).float()
         change = change.reshape(-1, self.grid.frames, *change.shape[1:]).transpose(1, 2)
-        return torch.add(self.code.picture(features_BNS), change)
+        return torch.add(picture_BCTHW, change)
 
     def _over_time(self, maps_FSHW: Tensor) -> Tensor:
         """The GRU along the frames of every place: (B * T, S, rows, columns) to the same."""
