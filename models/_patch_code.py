@@ -10,7 +10,7 @@ from models._blocks import full_precision
 from models._codes import MixtureCode, evenly, principal_components
 from models._patches import PatchGrid
 
-CLIPS_FITTED = 512  # of 64 patches each; more changed nothing that was measurable
+CLIPS_FITTED = 2048  # of 64 patches each; 512 was 0.4 dB worse on performers not seen
 
 
 def spread(clips_BTHWC: Tensor, shift_px: int) -> Tensor:
@@ -61,17 +61,17 @@ class PatchCode(nn.Module):
         self.register_buffer("basis", torch.linalg.qr(torch.randn(values, each)).Q)
         self.register_buffer("scale", torch.ones(self.features))
         self.code = MixtureCode(grid.places, self.features, classes, floats)
-        self.side = classes + 1
+        self.side = 1
 
     @torch.no_grad()
     def fit(self, clips_BTHWC: Tensor, shift_px: int) -> None:
         """Fit transforms and classes to training clips (uint8), moved by up to `shift_px`."""
-        x_BCTHW = to_unit_BCTHW(spread(evenly(clips_BTHWC, max(32, CLIPS_FITTED * 64 // self.grid.places)), shift_px))
-        samples_SD = self.grid.cut(x_BCTHW).reshape(-1, len(self.mean))
-        mean, basis = principal_components(samples_SD, self.basis.shape[1])
+        clips_BTHWC = spread(evenly(clips_BTHWC, max(32, CLIPS_FITTED * 64 // self.grid.places)), shift_px)
+        some_BCTHW = to_unit_BCTHW(clips_BTHWC[:: max(1, len(clips_BTHWC) // 512)])
+        mean, basis = principal_components(self.grid.cut(some_BCTHW).reshape(-1, len(self.mean)), self.basis.shape[1])
         self.mean.copy_(mean)
         self.basis.copy_(basis)
-        features_BNS = self.describe(x_BCTHW)
+        features_BNS = torch.cat([self.describe(to_unit_BCTHW(part)) for part in torch.split(clips_BTHWC, 64)])
         self.code.fit(features_BNS)
         # the last features are mostly noise: they are not blown up to the size of the first
         self.scale.copy_(1.0 / (features_BNS.square().mean((0, 1)).sqrt() + 0.02))

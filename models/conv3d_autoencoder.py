@@ -39,8 +39,8 @@ class Config:
     width_px: int = 128
     channels: int = 1
     latent_floats: int | None = None
-    features: int = 320
-    classes: int = 16
+    features: int = 256
+    classes: int = 64
     width8: int = 256
     width4: int = 160
     width2: int = 96

@@ -40,7 +40,7 @@ class Config:
     channels: int = 1
     latent_floats: int | None = None
     features: int = 384
-    classes: int = 16
+    classes: int = 64
     width8: int = 128
     width4: int = 64
     width2: int = 32
