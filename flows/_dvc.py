@@ -17,6 +17,9 @@ import networkx as nx
 
 from tasks import params
 
+# What DVC says after every stage to people who type it themselves.
+_HINTS = ("To track the changes", "git add", "To enable auto staging", "dvc config", "Use `dvc push`", "Updating lock")
+
 
 class StageFailedError(RuntimeError):
     """`dvc repro` failed on a stage. `exit_code` is the stage's own (`tasks.exits`); None: DVC itself failed."""
@@ -130,7 +133,8 @@ def repro(root: Path, stage: str, say: Callable[[str], None], force: bool = Fals
             assert process.stdout is not None
             for line in process.stdout:
                 lines.append(line.rstrip())
-                say(line.rstrip())
+                if line.strip() and not line.strip().startswith(_HINTS):
+                    say(line.rstrip())
             code = process.wait()
         finally:
             if process.poll() is None:

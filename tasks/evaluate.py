@@ -65,6 +65,15 @@ def run(name: str, recipe: Recipe, frames: Path, clips: Path, run: Path, out: Pa
         write_csv(pd.DataFrame(answer_rows(name, result["answers"])), folder / "answers.csv")
 
 
+def judge_again(predict: Predict, weights_sha256: str, recipe: Recipe, frames: Path, clips: Path) -> dict[str, Any]:
+    """The score of an earlier model on today's test split: what the registry's gate needs of a champion that was
+    judged on other clips. `predict` raises ValueError for clips of a shape it does not take."""
+    test = ClipDataset(frames, clips, "test")
+    per_clip, _ = _judge(test, {"model": (0, predict)}, recipe.evaluation.batch_clips)
+    identity = {"evaluation_sha256": test.data_sha256, "weights_sha256": weights_sha256}
+    return identity | summarise(per_clip, recipe.evaluation)
+
+
 def _model(name: str, recipe: Recipe, run: Path, card: dict[str, Any], shape: tuple[int, ...]) -> Predict:
     """The trained model as a function of arrays, after checking that it belongs to this recipe and these clips."""
     if card["kind"] != "reconstruct":

@@ -58,8 +58,9 @@ def _label(value: float, ticks: Sequence[float]) -> str:
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
+    """The axis for these values; at least a hundredth of their size, as finer ticks would not fit beside it."""
     low, high = min(values), max(values)
-    room = 0.04 * (high - low) or max(abs(high), 1.0) * 0.05
+    room = max(0.04 * (high - low), (0.01 * max(abs(low), abs(high), 1e-9) - (high - low)) / 2)
     return low - room, high + room
 
 
