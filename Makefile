@@ -23,7 +23,7 @@ demo: .venv/run     ## raw footage to registered, judged models, in minutes
 	$(BIN)/rushes demo
 
 test: .venv/dev     ## the test suite (RUSHES_FOOTAGE names a folder of real footage, where there is one)
-	$(TORCH_THREADS) $(BIN)/python -m pytest -n 2 -m 'not torture'
+	$(TORCH_THREADS) $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not torture'
 
 torture: .venv/dev  ## the slow checks
 	$(TORCH_THREADS) $(BIN)/python -m pytest -m torture
@@ -41,4 +41,4 @@ real: .venv/dev     ## both autoencoders on the Weizmann strips in RUSHES_FOOTAG
 	$(BIN)/python -m benchmarks.real_actions
 
 clean:              ## remove what the graph made; footage you brought, the registry and the caches stay
-	rm -rf data/cuts data/frames data/clips data/runs data/timing data/evaluation data/report data/state
+	rm -rf data/cuts data/frames data/clips data/runs data/timing data/evaluation data/report

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -120,7 +121,7 @@ def ours(
 def measure() -> dict[str, Any]:
     """Theirs, ours, theirs with the plot, for each case."""
     found = {}
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, mock.patch.dict(os.environ):
         scratch = Path(name)
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{scratch}/mlflow.db"  # runs of a benchmark are nobody's history
         footage = figures(scratch)

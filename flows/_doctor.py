@@ -112,8 +112,10 @@ def _graph() -> Iterator[Finding]:
 
 
 def _store() -> Iterator[Finding]:
+    from flows._dvc import project_root
     from tasks import tracking
 
+    project_root()  # elsewhere the look alone would make a store
     try:
         listed = tracking.list_models()
     except UnreachableError as error:

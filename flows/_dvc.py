@@ -16,20 +16,21 @@ from typing import Any
 import networkx as nx
 
 from tasks import params
+from tasks.exits import BAD_INPUT
 
 # What DVC says after every stage to people who type it themselves.
 _HINTS = ("To track the changes", "git add", "To enable auto staging", "dvc config", "Use `dvc push`", "Updating lock")
 
 
 class StageFailedError(RuntimeError):
-    """`dvc repro` failed on a stage. `exit_code` is the stage's own (`tasks.exits`); None: DVC itself failed."""
+    """`dvc repro` failed on a stage. `exit_code` is the stage's own (`tasks.exits`); given None, DVC itself failed."""
 
     def __init__(self, stage: str, exit_code: int | None, output: str) -> None:
         super().__init__(
             f"stage {stage} failed" + (f" (exit code {exit_code})" if exit_code is not None else "") + f":\n{output}"
         )
         self.stage = stage
-        self.exit_code = exit_code
+        self.exit_code = BAD_INPUT if exit_code is None else exit_code  # DVC says what is wrong with the project
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,13 @@ def outputs(root: Path, stage: str) -> list[Path]:
     recorded = (params.read_yaml(lock) or {}).get("stages", {}) if lock.is_file() else {}
     if stage not in recorded:
         raise ValueError(f"{stage} has not run yet; run it first: rushes run, or dvc repro {stage}")
-    return [root / out["path"] for out in recorded[stage]["outs"]]
+    found = [root / out["path"] for out in recorded[stage]["outs"]]
+    missing = [str(path) for path in found if not path.exists()]
+    if missing:
+        raise ValueError(
+            f"{', '.join(missing)} is not here; make it with rushes run, or bring it back with dvc checkout"
+        )
+    return found
 
 
 def environment() -> dict[str, str]:
@@ -173,7 +180,7 @@ def environment() -> dict[str, str]:
 def _dvc(root: Path, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "dvc", *arguments], cwd=root, env=environment(), capture_output=True, text=True,
-        stdin=subprocess.DEVNULL, timeout=300,
+        stdin=subprocess.DEVNULL,
     )  # fmt: skip
     if done.returncode:
         raise ValueError(f"dvc {' '.join(arguments)} failed in {root}: {done.stderr.strip()[-1500:]}")

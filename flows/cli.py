@@ -171,15 +171,18 @@ def reconstruct(
     as_json: Json = False,
 ) -> None:
     """Reconstruct footage with a registered model: input, output and error side by side, and errors a frame."""
-    from tasks.reconstruct import reconstruct as run_reconstruct
-
     from tasks import tracking
+    from tasks.reconstruct import reconstruct as run_reconstruct
 
     footage, out = [path.resolve() for path in footage], out.resolve()
     with _project():
-        _print(run_reconstruct(tracking.load(tracking.resolve(model)), footage, out), as_json)
+        loaded = tracking.load(tracking.resolve(model))
+        done = run_reconstruct(loaded, footage, out, say=lambda line: sys.stderr.write(f"{line}\n"))
+    _print(done, as_json)
     if not as_json:
         sys.stdout.write(f"\nResults: {out}\n")
+    if not done:
+        raise ValueError(f"nothing could be reconstructed; {out / 'rejects.csv'} says why")
 
 
 @app.command()
@@ -189,9 +192,12 @@ def models(as_json: Json = False) -> None:
 
     with _project():
         listed = tracking.list_models()
-        if not listed and not as_json:
+        if as_json:
+            _print(listed, True)
+            return
+        if not listed:
             sys.stdout.write("No model is registered yet; rushes run registers what it trains.\n")
-        _print(listed, as_json)
+        _print([_brief(version) for version in listed], False)
 
 
 @app.command()
@@ -206,6 +212,17 @@ def doctor(as_json: Json = False) -> None:
     _print(found, as_json)
     if any(check["state"] == "wrong" for check in found):
         raise SystemExit(BAD_INPUT)
+
+
+def _brief(version: dict[str, Any]) -> dict[str, Any]:
+    """A version of the registry in a line that a terminal holds."""
+    hashes = {"commit": "git_commit", "dvc.lock": "dvc_lock_sha256", "flow run": "flow_run_id"}
+    return {
+        "model": version["model"], "version": version["version"], "aliases": ", ".join(version["aliases"]),
+        "metric": version["metric"], "score": version["value"],
+        "95% interval": f"{version['low'] or 0:.2f} to {version['high'] or 0:.2f}",
+        **{name: (version[key] or "")[:8] for name, key in hashes.items()},
+    }  # fmt: skip
 
 
 def _scores(root: Path) -> list[dict[str, Any]]:

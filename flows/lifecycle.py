@@ -66,6 +66,11 @@ def publish(root: Path, recipe: str) -> dict[str, Any]:
     shown.start(f"publish {recipe}")
     record = publish_recipe(root, recipe)
     shown.end(f"publish {recipe}", record["decision"]["reason"])
+    create_table_artifact(
+        key=f"publish-{recipe.replace('_', '-')}",
+        table=[{k: record[k] for k in ("model", "challenger_version", "champion_version", "run_id", "decision")}],
+        description=f"What the registry decided about `{recipe}`.",
+    )
     return record
 
 

@@ -34,7 +34,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def workers() -> int:
     """Local processes for the work over sources: `RUSHES_WORKERS`, or the cores this process may use."""
-    text = os.environ.get("RUSHES_WORKERS") or str(len(os.sched_getaffinity(0)))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    text = os.environ.get("RUSHES_WORKERS") or str(cores)
     if not text.isdigit() or int(text) < 1:
         raise ValueError(f"RUSHES_WORKERS is {text!r}; set it to a whole number of processes, 1 or more, or unset it")
     return int(text)

@@ -1,7 +1,7 @@
 """Stage `assemble`: windows over the stored frames, splits by group, and the leakage check.
 
 data/clips/<dataset>/clips.parquet   one row a clip
-                     summary.json    counts, class balance, the check's result, identity of the data (DVC metrics)
+                     summary.json    counts, class balance, the check's result, identity of the data
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def check_leakage(split: Split, sources: Sequence[StoredSource], frames: Path) -
 
 
 def summary(clips: Sequence[ClipRow], sources: Sequence[StoredSource], split: Split) -> dict[str, Any]:
-    """Counts and identity, for people and as DVC metrics."""
+    """Counts and identity, for people and programs."""
     used = {row.source for row in clips}
     splits: dict[str, Any] = {}
     for name in SPLITS:

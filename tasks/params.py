@@ -5,7 +5,9 @@ One loader for all (YAML 1.2, as DVC reads it: ``1e-4`` is a number and ``no`` i
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -218,8 +220,27 @@ def load(path: Path) -> Params:
 
     Raises:
         ValueError: the file is missing, is not YAML, or holds a value out of range; every fault is listed with its key.
+            Or a key is left out that `dvc.yaml` depends on: DVC refuses those, so what they would be is said.
     """
-    return parse(read_yaml(path), path)
+    found = parse(read_yaml(path), path)
+    absent = [f"  {line}" for line in _absent(found)]
+    if absent:
+        raise ValueError(
+            f"{path} leaves out what dvc.yaml depends on; add (these are the defaults):\n" + "\n".join(absent)
+        )
+    return found
+
+
+def _absent(found: Params) -> Iterator[str]:
+    """The keys of each level that dvc.yaml names which were not written, as they could be written."""
+    parts: list[tuple[str, Section]] = [("", found)]
+    parts += [(f"datasets.{name}.", dataset) for name, dataset in found.datasets.items()]
+    parts += [(f"recipes.{name}.", recipe) for name, recipe in found.recipes.items()]
+    for where, part in parts:
+        for key in type(part).model_fields:
+            if key not in part.model_fields_set:
+                value = part.model_dump(mode="json", include={key})[key]
+                yield f"{where}{key}: {json.dumps(value)}"
 
 
 def parse(values: Any, path: Path) -> Params:

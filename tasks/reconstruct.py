@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -54,7 +54,12 @@ class TooShortError(ValueError):
 
 
 def reconstruct(
-    model: Model, paths: list[Path], out: Path, *, batch_windows: int = BATCH_WINDOWS
+    model: Model,
+    paths: list[Path],
+    out: Path,
+    *,
+    batch_windows: int = BATCH_WINDOWS,
+    say: Callable[[str], object] = lambda _: None,
 ) -> list[dict[str, Any]]:
     """Run every source in `paths` through `model`, in bounded memory.
 
@@ -65,6 +70,7 @@ def reconstruct(
     Args:
         paths: videos, image strips, frame folders, MOT sequences, or folders of them.
         batch_windows: windows that go through the model at once.
+        say: told a line when a source is done, and how many were left out.
 
     Returns:
         The rows of `results.csv`.
@@ -84,12 +90,15 @@ def reconstruct(
         name = _free_name(source.source, {row["source"] for row in results})
         try:
             results.append(_one(model, root, source, name, out, batch_windows))
+            say(f"{source.path}: {results[-1]['frames']} frames, {results[-1]['psnr_db']:.2f} dB")
         except media.MediaError as error:
             rejects.append({"path": source.path, "stage": STAGE, "reason": error.reason})
         except TooShortError as error:
             rejects.append({"path": source.path, "stage": STAGE, "reason": str(error)})
     write_csv(pd.DataFrame(results, columns=list(RESULTS)), out / "results.csv")
     write_csv(pd.DataFrame(rejects, columns=["path", "stage", "reason"]), out / "rejects.csv")
+    if rejects:
+        say(f"{len(rejects)} left out; {out / 'rejects.csv'} says why")
     return results
 
 

@@ -1,6 +1,6 @@
 """The only module that opens media: what a file really holds, its frames in order, images, subclip files.
 
-Its private parts are `_video` (containers), `_readers` (PyAV and decord) and `_encode` (ffmpeg); the rest of Rushes
+Its parts are `video` (containers), `readers` (PyAV and decord) and `encode` (ffmpeg); the rest of Rushes
 imports this one.
 """
 

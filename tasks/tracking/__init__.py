@@ -17,11 +17,12 @@ from __future__ import annotations
 from tasks.tracking.catalogue import Loaded, list_models, load, registry_record, resolve
 from tasks.tracking.delivery import deliver_pending
 from tasks.tracking.gate import Decision, promote
+from tasks.tracking.origin import lineage
 from tasks.tracking.registry import Registered, register
 from tasks.tracking.runs import RunLogger, RunStart
 from tasks.tracking.store import tracking_uri
 
 __all__ = [
-    "Decision", "Loaded", "Registered", "RunLogger", "RunStart", "deliver_pending", "list_models", "load", "promote",
-    "register", "registry_record", "resolve", "tracking_uri",
+    "Decision", "Loaded", "Registered", "RunLogger", "RunStart", "deliver_pending", "lineage", "list_models", "load",
+    "promote", "register", "registry_record", "resolve", "tracking_uri",
 ]  # fmt: skip

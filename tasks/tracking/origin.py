@@ -12,22 +12,34 @@ from tasks.files import sha256_of
 from tasks.tracking.store import project_folder
 
 
+def lineage() -> dict[str, str]:
+    """The state that results stand on: `git_commit`, `git_dirty` (does the tree differ from it, `dvc.lock` aside, which
+    every stage rewrites), `dvc_lock_sha256`; what is not there is left out."""
+    project = project_folder()
+    changed = _git(project, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock")
+    found = {"git_dirty": "yes" if changed else "no"}
+    if commit := _git(project, "rev-parse", "HEAD"):
+        found["git_commit"] = commit
+    if (project / "dvc.lock").is_file():
+        found["dvc_lock_sha256"] = sha256_of(project / "dvc.lock")
+    return found
+
+
 def origin() -> dict[str, str]:
     """Tags of a run: git commit (and whether the tree differs from it), `dvc.lock`, constraints, Python, machine."""
-    project = project_folder()
+    state = lineage()
     tags = {
         "mlflow.source.name": "rushes",
         "mlflow.source.type": "LOCAL",
-        "rushes.git_dirty": "yes" if _git(project, "status", "--porcelain", "--untracked-files=no") else "no",
+        **{f"rushes.{key}": value for key, value in state.items()},
         "rushes.python": sys.version.split()[0],
         "rushes.platform": platform.platform(),
         **{f"rushes.{package}": version(package) for package in ("torch", "lightning-fabric", "numpy")},
     }
-    if commit := _git(project, "rev-parse", "HEAD"):
-        tags["mlflow.source.git.commit"] = tags["rushes.git_commit"] = commit
-    for name, tag in {"dvc.lock": "rushes.dvc_lock_sha256", "constraints.txt": "rushes.constraints_sha256"}.items():
-        if (project / name).is_file():
-            tags[tag] = sha256_of(project / name)
+    if "git_commit" in state:
+        tags["mlflow.source.git.commit"] = state["git_commit"]
+    if (constraints := project_folder() / "constraints.txt").is_file():
+        tags["rushes.constraints_sha256"] = sha256_of(constraints)
     return tags
 
 

@@ -24,13 +24,15 @@ class Registered:
     run_id: str
 
 
-def register(name: str, run: Path, evaluation: Path, lineage: dict[str, str]) -> Registered:
+def register(name: str, run: Path, evaluation: Path, lineage: dict[str, str], lock: Path | None = None) -> Registered:
     """Make a version of `rushes-<name>` from a run and its evaluation, and give it the alias `challenger`.
 
     The same weights are the same version: what changes is noted on it (a new evaluation), nothing is added.
 
     Args:
         lineage: `git_commit`, `git_dirty`, `dvc_lock_sha256`, `flow_run_id`, as far as known.
+
+        lock: the `dvc.lock` that `dvc_lock_sha256` is of; kept with the run, as the file itself is soon rewritten.
 
     Raises:
         ValueError: not trained or not evaluated yet, the evaluation is of other weights, or the export differs.
@@ -55,6 +57,8 @@ def register(name: str, run: Path, evaluation: Path, lineage: dict[str, str]) ->
             _make_registered_model(client, full, name)
             tags |= {f"rushes.{key}": lineage[key] for key in LINEAGE if lineage.get(key)}
             words = _in_words(name, description, metrics, lineage)
+            if lock is not None:
+                client.log_artifact(run_id, str(lock))
             version = client.create_model_version(full, source, run_id, tags=tags, description=words)
         else:
             for key, value in tags.items():

@@ -93,6 +93,7 @@ def connected(uri: str) -> Iterator[MlflowClient]:
     prepare()
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         _create(uri)
@@ -100,7 +101,9 @@ def connected(uri: str) -> Iterator[MlflowClient]:
     except MlflowException as error:
         if "API request to" in str(error) or "database is locked" in str(error):
             raise UnreachableError(f"{_away(uri)} ({error!s:.200})") from error
-        raise
+        raise ValueError(f"the tracking store {uri} refused: {error!s:.400}") from error
+    except SQLAlchemyError as error:
+        raise UnreachableError(f"{_away(uri)} ({error!s:.200})") from error
 
 
 def _create(uri: str) -> None:

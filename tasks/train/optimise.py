@@ -42,10 +42,3 @@ def moving_average(model: VideoModel, decay: float) -> AveragedModel:
         torch._foreach_lerp_(means, values, 1.0 - min(decay, (1.0 + steps) / (10.0 + steps)))
 
     return AveragedModel(model, multi_avg_fn=average)
-
-
-def channels_last_3d(model: VideoModel) -> None:
-    """Lay out the weights of 3-D convolutions channels last (`Module.to` would refuse those of other layers)."""
-    for parameter in model.parameters():
-        if parameter.dim() == 5:
-            parameter.data = parameter.data.to(memory_format=torch.channels_last_3d)

@@ -32,7 +32,7 @@ from tasks.train import checkpoints, samples
 from tasks.train.augment import augment
 from tasks.train.batches import ahead, batch_indices, evenly_spaced, reader, step_seed
 from tasks.train.checkpoints import Checkpoint
-from tasks.train.optimise import channels_last_3d, learning_rate, make_optimizer, moving_average
+from tasks.train.optimise import learning_rate, make_optimizer, moving_average
 
 INITIALISE_BYTES = 256 * 2**20  # training clips shown to `initialise`, evenly spaced over the split
 Row = dict[str, float]
@@ -100,8 +100,6 @@ class Trainer:
             model.initialise(torch.from_numpy(data.train.clips(evenly_spaced(len(data.train), budget))))
         else:
             model.load_state_dict(resume.tensors("model"))
-        if getattr(model, "channels_last_3d", False):
-            channels_last_3d(model)
         optimizers = [make_optimizer(self.t, list(model.parameters_of(part))) for part in model.parts]
         self.loss, *wrapped = fabric.setup(_Loss(model), *optimizers)
         self.model, self.optimizers = model.train(), dict(zip(model.parts, wrapped, strict=True))

@@ -144,7 +144,7 @@ def test_unknown_recipe_and_no_project_are_said_at_once(
 
 
 def test_plan_without_a_change_says_that_nothing_runs(published: dict, project: Path) -> None:
-    assert [p.stage for p in _dvc.plan(project)] == STAGES
+    assert [(p.stage, p.runs, p.reasons) for p in _dvc.plan(project)] == [(stage, False, ()) for stage in STAGES]
 
 
 def test_doctor_finds_a_working_project_fine(published: dict, project: Path, run: Run) -> None:

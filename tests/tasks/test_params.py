@@ -7,12 +7,26 @@ import pytest
 from tasks import params
 
 GOOD = """
+rendered: {}
 datasets:
   d:
     footage: somewhere
+    label: folder
+    strip_frame_width_px: null
+    group: null
+    subclips: null
+    frames: {}
+    clips: {}
     split: {test: ['1']}
+    max_reject_fraction: 0.1
 recipes:
-  r: {dataset: d, architecture: gru_autoencoder, training: {optimizer: {learning_rate: 1e-4}}}
+  r:
+    dataset: d
+    architecture: gru_autoencoder
+    config: {}
+    training: {optimizer: {learning_rate: 1e-4}}
+    evaluation: {}
+report: {}
 """
 
 
@@ -37,11 +51,11 @@ def test_yaml_is_read_as_dvc_reads_it(tmp_path: Path) -> None:
         ),
         (("1e-4", "-1"), r"recipes\.r\.training\.optimizer\.learning_rate: Input should be greater than 0 \(got -1\)"),
         (("1e-4", ".nan"), r"learning_rate: Input should be (greater than 0|a finite number)"),
-        (("dataset: d,", "dataset: e,"), r"recipes\.r\.dataset is 'e', which is not under datasets \(there: d\)"),
+        (("dataset: d", "dataset: e"), r"recipes\.r\.dataset is 'e', which is not under datasets \(there: d\)"),
         (("['1']", "[]"), "split.test names no group"),
         (("['1']", "['1'], validation: ['1']"), "group 1 stands in split.test and in split.validation"),
-        (("somewhere", "somewhere\n    group: {pattern: 'a(b'}"), "'a\\(b' is not a regular expression"),
-        (("somewhere", "somewhere\n    group: {pattern: 'ab'}"), "needs a part named group"),
+        (("group: null", "group: {pattern: 'a(b'}"), "'a\\(b' is not a regular expression"),
+        (("group: null", "group: {pattern: 'ab'}"), "needs a part named group"),
         (("  r:", "  'R;rm -rf':"), r"recipes\.R;rm -rf"),
         (("datasets:", "datasets: ["), "is not valid YAML"),
     ],
@@ -64,3 +78,21 @@ def test_a_missing_name_lists_those_that_exist(tmp_path: Path) -> None:
         p.recipe("x")
     with pytest.raises(ValueError, match=r"nowhere.yaml does not exist; run inside a Rushes project"):
         params.load(tmp_path / "nowhere.yaml")
+
+
+def test_a_key_that_dvc_yaml_depends_on_must_be_written(tmp_path: Path) -> None:
+    shorter = GOOD.replace("    label: folder\n", "").replace("    evaluation: {}\n", "").replace("rendered: {}", "")
+    with pytest.raises(ValueError, match=r"leaves out what dvc\.yaml depends on") as caught:
+        _load(tmp_path, shorter)
+    assert str(caught.value).splitlines()[1:] == [
+        "  rendered: {}",
+        '  datasets.d.label: "folder"',
+        '  recipes.r.evaluation: {"batch_clips": 32, "bootstrap_samples": 2000, "bootstrap_seed": 0}',
+    ]
+
+
+def test_what_the_readme_shows_is_complete(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    shown = readme.split("```yaml\n")[1].split("```")[0]
+    p = _load(tmp_path, f"rendered: {{}}\nreport: {{}}\n{shown}")
+    assert p.recipe("gru_on_mine").dataset == "mine"
