@@ -30,6 +30,7 @@ class Config:
         width8, width4, width2: default variant: channels of the decoder at 1/8, 1/4 and 1/2 of the image size.
         width_encoder: default variant: channels of the encoder at 1/4 of the image size, twice as many at 1/8.
         width_finish: default variant: channels of the last 3-D block.
+        hints: default variant: maps that the decoder gives the 3-D block for each frame, at 1/2 of the image size.
         fit_shift_px: default variant: training clips are moved by up to this much before transforms are fitted to them.
     """
 
@@ -43,9 +44,10 @@ class Config:
     classes: int = 64
     width8: int = 256
     width4: int = 160
-    width2: int = 96
+    width2: int = 64
     width_encoder: int = 128
-    width_finish: int = 12
+    width_finish: int = 24
+    hints: int = 4
     fit_shift_px: int = 4
 
 
@@ -167,10 +169,10 @@ class Default(nn.Module):
             nn.PixelShuffle(2),
             Residual2d(w2),
             nn.ReLU(),
-            zeroed(nn.Conv2d(w2, deep * 4, 3, padding=1)),
-            nn.PixelShuffle(2),
+            zeroed(nn.Conv2d(w2, deep * 4 + self.grid.patch_frames * config.hints, 3, padding=1)),
         )
-        self.finish = _Finish(config.channels, config.width_finish)
+        self.change, self.hints = deep * 4, config.hints
+        self.finish = _Finish(config.channels, config.width_finish, config.hints)
         channels_last(self)
 
     def encode(self, x_BCTHW: Tensor) -> Tensor:
@@ -182,28 +184,32 @@ class Default(nn.Module):
         """(B, latent_floats) as the clip (B, C, T, H, W), about 0 to 1."""
         features_BNS, side_BNX = self.code.code.decode(latent_BF)
         known = self.grid.as_map(torch.cat([features_BNS * self.code.scale, side_BNX], -1))
-        change = self.draw(known.contiguous(memory_format=torch.channels_last)).float()
-        out: Tensor = self.finish(self.code.picture(features_BNS) + self.grid.unfold(change))
+        drawn = self.draw(known.contiguous(memory_format=torch.channels_last))
+        change = nn.functional.pixel_shuffle(drawn[:, : self.change].float(), 2)
+        hints_BTCHW = drawn[:, self.change :].reshape(-1, self.grid.frames, self.hints, *drawn.shape[2:])
+        picture_BCTHW = self.code.picture(features_BNS) + self.grid.unfold(change)
+        out: Tensor = self.finish(picture_BCTHW, hints_BTCHW.transpose(1, 2))
         return out
 
 
 class _Finish(nn.Module):
     """A 3-D residual block at half size over the finished clip, each 2 x 2 square of pixels as channels."""
 
-    def __init__(self, channels: int, width: int) -> None:
+    def __init__(self, channels: int, width: int, hints: int) -> None:
         super().__init__()
         self.block = nn.Sequential(
-            nn.Conv3d(4 * channels, width, 3, padding=1),
+            nn.Conv3d(4 * channels + hints, width, 3, padding=1),
             Residual3d(width),
             nn.ReLU(),
             zeroed(nn.Conv3d(width, 4 * channels, 3, padding=1)),
         )
 
-    def forward(self, x_BCTHW: Tensor) -> Tensor:
-        """(B, C, T, H, W) to the same."""
+    def forward(self, x_BCTHW: Tensor, hints_BCTHW: Tensor) -> Tensor:
+        """(B, C, T, H, W) to the same; hints are (B, hints, T, H / 2, W / 2)."""
         _, channels, frames, height, width = x_BCTHW.shape
         small = x_BCTHW.reshape(-1, channels, frames, height // 2, 2, width // 2, 2).permute(0, 1, 4, 6, 2, 3, 5)
-        small = small.reshape(-1, channels * 4, frames, height // 2, width // 2)
-        change = self.block(small.contiguous(memory_format=torch.channels_last_3d) - 0.5).float()
+        small = small.reshape(-1, channels * 4, frames, height // 2, width // 2) - 0.5
+        known = torch.cat([small, hints_BCTHW.to(small.dtype)], 1)
+        change = self.block(known.contiguous(memory_format=torch.channels_last_3d)).float()
         change = change.reshape(-1, channels, 2, 2, frames, height // 2, width // 2).permute(0, 1, 4, 5, 2, 6, 3)
         return torch.add(x_BCTHW, change.reshape(-1, channels, frames, height, width))
