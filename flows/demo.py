@@ -13,6 +13,7 @@ VIDEOS = 3
 def demo(root: Path) -> list[Path]:
     """Reconstruct the first few test videos of each recipe's dataset with its champion; return the videos written."""
     import pandas as pd
+
     from tasks.reconstruct import reconstruct
 
     known = params.load(root / "params.yaml")
