@@ -4,7 +4,7 @@ python -m benchmarks.real_actions --test 5 6 --out FOLDER     (make real)
 
 Copies the project to FOLDER, points its parameters at the footage and runs `dvc repro` there, so that what is measured
 is the product itself. The recipes and their lengths stand in `benchmarks/weizmann.yaml`: about ten minutes of training
-each on two cores for the default networks; the articles' own networks get as many seconds.
+each on two cores for the default networks.
 """
 
 from __future__ import annotations

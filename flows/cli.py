@@ -30,10 +30,11 @@ Recipes = Annotated[
 
 def main() -> None:
     """Run the command line; an error that is the user's to mend is one message and an exit code, not a traceback."""
-    # Nobody asked for a phone call home, and a first start on a busy machine takes longer than Prefect allows.
+    # Nobody asked for a phone call home, a first start on a busy machine takes longer than Prefect allows, and its
+    # tracebacks are for its own log: here the error is said once, below.
     for name, value in {
         "MLFLOW_DISABLE_TELEMETRY": "true", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1",
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     }.items():  # fmt: skip
         os.environ.setdefault(name, value)
     from tasks.exits import INTERRUPTED, exit_code

@@ -57,7 +57,7 @@ def test_the_tables_hold_what_the_clips_say(root: Path) -> None:
     expected = {"value": gain.mean(), "low": min(by_group), "high": max(by_group)}
     assert found["gains"]["clip_mean_frame"]["psnr_db"] == pytest.approx(expected, rel=1e-5)
     floats = {answer: scores["floats"] for answer, scores in found["answers"].items()}
-    assert floats["model"] == found["latent_floats"] == 4 * 8 * 16 * 16 // 8
+    assert floats["model"] == found["latent_floats"] == 4 * 8 * 16 * 16 // 4
     assert floats["clip_mean_frame"] == 256
     assert all(n <= 1024 for n in floats.values())
 

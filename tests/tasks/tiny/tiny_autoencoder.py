@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models._base import VideoModel, from_unit_BCTHW, to_unit_BCTHW
+from models._blocks import channels_last
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,6 @@ class Config:
 
 class Model(VideoModel):
     kind = "reconstruct"
-    channels_last_3d = True
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -37,6 +37,7 @@ class Model(VideoModel):
         self.decode = nn.ConvTranspose3d(config.width, config.channels, (3, 4, 4), (1, 2, 2), 1)
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
+        channels_last(self)
 
     @property
     def latent_floats(self) -> int:
