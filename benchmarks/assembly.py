@@ -78,7 +78,7 @@ def measure() -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as scratch:
             footage = Path(shutil.copytree(Path(real) / "trailers", Path(scratch) / "trailers"))
             d = dataset(footage, SIDE_PX, 16).model_copy(
-                update={"group": None, "split": params.Split(test=("sintel_trailer_480x204.mp4",))}
+                update={"label": "none", "group": None, "split": params.Split(test=("sintel_trailer_480x204.mp4",))}
             )
             found["trailers"] = _compare("trailers", footage, d)
     return found
