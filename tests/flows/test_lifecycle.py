@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from flows import _dvc
-from tasks import tracking
 from tests.flows.conftest import Run, edit_params
 
 STAGES = [
@@ -109,9 +108,6 @@ def test_each_stage_leaves_a_table_in_prefect(
 
     monkeypatch.chdir(project)
     monkeypatch.setenv("RUSHES_WORKERS", "1")
-    # The harness imports Prefect's own tables into this process, and MLflow's will not be set up beside them unless
-    # they were there first. A flow run by rushes or a worker has no server in its process.
-    tracking.list_models()
     with prefect_test_harness(), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         lifecycle(["gru_autoencoder"])
         with get_client(sync_client=True) as client:
