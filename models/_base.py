@@ -21,10 +21,13 @@ class VideoModel(nn.Module, ABC):
     kind         batch                                                    `predict` returns
     ============ ======================================================== =====================
     reconstruct  ``clip`` uint8 (B, T, H, W, C)                           frames (B, T, H, W, C)
+    interpolate  the same; the places in `inputs` are shown to the        frames (B, M, H, W, C)
+                 model, the M places in `outputs` are the truth
     ============ ======================================================== =====================
 
     A subclass owns its forward pass and its loss. `parts` names the groups of parameters that are optimised in
-    turn, each by an optimizer of its own; an adversarial model has two, everything else has one.
+    turn, each by an optimizer of its own; an adversarial model has two, everything else has one. A batch also holds
+    ``progress``: the share of the training that is done before this step, float32 scalar, 0 to below 1.
     """
 
     kind: ClassVar[Kind]
@@ -32,9 +35,26 @@ class VideoModel(nn.Module, ABC):
     config: Any
 
     @property
-    @abstractmethod
-    def latent_floats(self) -> int:
-        """Floats that stand between encoder and decoder for one clip: all that the decoder is told about it."""
+    def latent_floats(self) -> int | None:
+        """Floats that stand between encoder and decoder for one clip: all that the decoder is told about it.
+
+        None where nothing is compressed (every kind but ``reconstruct``).
+        """
+        return None
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """Places in the clip that the model is shown, ascending. ``reconstruct``: all of them."""
+        return tuple(range(int(self.config.frames)))
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """Places in the clip that the model answers. ``reconstruct``: all of them."""
+        return tuple(range(int(self.config.frames)))
+
+    def active_parts(self, progress: float) -> tuple[str, ...]:
+        """The parts that take a step at this point of the training (0 to 1), in this order. Default: all of them."""
+        return self.parts
 
     def initialise(self, clips_BTHWC: Tensor) -> None:
         """Start from training data, once, before step 0 (PCA, statistics). Deterministic. Default: nothing.
@@ -57,10 +77,10 @@ class VideoModel(nn.Module, ABC):
         """What the registered model answers. Exportable by `torch.export`, normalisation inside.
 
         Args:
-            clip_BTHWC: uint8, 0 to 255, any B of 1 or more.
+            clip_BTHWC: uint8, 0 to 255, any B of 1 or more; the frames at `inputs`, and no others.
 
         Returns:
-            For ``reconstruct``: float32 (B, T, H, W, C), 0 to 1, the reconstruction of every frame.
+            float32 (B, M, H, W, C), 0 to 1: an answer for every place in `outputs`.
         """
 
 

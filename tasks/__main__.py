@@ -46,9 +46,9 @@ def run_stage(a: argparse.Namespace) -> None:
     p = params.load(Path("params.yaml"))
     match a.stage:
         case "footage":
-            from tasks.render import render_actions
+            from tasks import render
 
-            render_actions(a.out, **p.rendered_actions(a.name).model_dump())
+            render.run(p.rendering(a.name), a.out)
         case "subclips":
             from tasks import subclips
 

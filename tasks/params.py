@@ -30,11 +30,24 @@ class Section(BaseModel):
 class RenderedActions(Section):
     """Footage that Rushes draws itself: articulated figures, one video for each action and performer."""
 
+    draw: Literal["actions"] = "actions"
     seed: int = 0
     performers: Annotated[int, Field(ge=1, le=99)] = 9
     seconds: Annotated[float, Field(gt=0.0, le=60.0)] = 3.2
     height_px: Annotated[int, Field(ge=32, le=1080, multiple_of=2)] = 128
     width_px: Annotated[int, Field(ge=32, le=1920, multiple_of=2)] = 128
+    frames_per_second: Annotated[int, Field(ge=1, le=120)] = 25
+
+
+class RenderedStreets(Section):
+    """Footage that Rushes draws itself: streets with people who walk past each other, in the MOTChallenge layout."""
+
+    draw: Literal["streets"]
+    seed: int = 0
+    sequences: Annotated[int, Field(ge=1, le=99)] = 8
+    frames: Annotated[int, Field(ge=2, le=5000)] = 60
+    height_px: Annotated[int, Field(ge=64, le=1080, multiple_of=2)] = 216
+    width_px: Annotated[int, Field(ge=64, le=1920, multiple_of=2)] = 288
     frames_per_second: Annotated[int, Field(ge=1, le=120)] = 25
 
 
@@ -70,6 +83,12 @@ class Subclips(Section):
     files: bool = False  # also write each span as a video for people to watch
 
 
+class Shots(Section):
+    """Where a film is cut, so that no span, and so no clip, crosses a cut. Found with ffmpeg's scene score."""
+
+    threshold: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.3  # scene score (0 to 1) from which a frame begins a shot
+
+
 class Frames(Section):
     """How a source's frames are stored: size, colour and spacing."""
 
@@ -86,9 +105,24 @@ class Clips(Section):
     """Windows over the stored frames. A clip is an index, not a copy."""
 
     length_frames: Count = 16
+    gap_frames: Count | None = None  # for interpolation, instead of length_frames: the inputs are frames 0 and gap_frames
     step_frames: Count = 1  # distance between a clip's frames, in stored frames
     train_stride_frames: Count = 1  # distance between the first frames of neighbouring training clips
     stride_frames: Count = 16  # the same for validation and test; 16 of 16: clips that do not overlap
+
+    @model_validator(mode="before")
+    @classmethod
+    def _length_of_gap(cls, values: Any) -> Any:
+        """A gap of 6 is a window of 7: the two inputs and the five frames between them."""
+        gap = values.get("gap_frames") if isinstance(values, dict) else None
+        if isinstance(gap, int):
+            if values.get("length_frames", gap + 1) != gap + 1:
+                raise ValueError(
+                    f"gap_frames {gap} makes windows of {gap + 1} frames and length_frames says "
+                    f"{values['length_frames']}; give one of the two"
+                )
+            return {**values, "length_frames": gap + 1}
+        return values
 
 
 class Split(Section):
@@ -115,6 +149,7 @@ class Dataset(Section):
     strip_frame_width_px: Count | None = None  # image strips: frames of this width side by side; null: square frames
     group: GroupRule | None = None  # null: every source is its own group
     subclips: Subclips | None = None  # null: one span, the whole source
+    shots: Shots | None = None  # null: the footage has no cuts, or they do not matter
     frames: Frames = Frames()
     clips: Clips = Clips()
     split: Split
@@ -132,6 +167,10 @@ class Optimizer(Section):
 class Augment(Section):
     """How training clips are varied, each on its own, all its frames alike. Nothing is varied when judging."""
 
+    load_height_px: Count | None = None  # scaled to this height and width first (pix2pix: 132 before crops of 128)
+    load_width_px: Count | None = None
+    crop_height_px: Count | None = None  # then a part of this height and width, anywhere in the frame; null: all of it
+    crop_width_px: Count | None = None
     shift_px: Annotated[int, Field(ge=0, le=256)] = 0  # moved by up to so many pixels, edges repeated
     mirror: bool = False  # half of them left to right
     reverse: bool = False  # half of them backwards in time
@@ -172,7 +211,7 @@ class Recipe(Section):
     dataset: Name
     architecture: Name
     config: dict[
-        str, str | int | float | bool | None
+        str, str | int | float | bool | tuple[int, ...] | None
     ] = {}  # settings of the architecture; clip shape comes from the dataset
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
@@ -184,7 +223,7 @@ class Report(Section):
 
 
 class Params(Section):
-    rendered: dict[Name, RenderedActions] = {}
+    rendered: dict[Name, Annotated[RenderedActions | RenderedStreets, Field(discriminator="draw")]] = {}
     datasets: dict[Name, Dataset]
     recipes: dict[Name, Recipe]
     report: Report = Report()
@@ -205,7 +244,7 @@ class Params(Section):
     def recipe(self, name: str) -> Recipe:
         return _pick(self.recipes, name, "recipes")
 
-    def rendered_actions(self, name: str) -> RenderedActions:
+    def rendering(self, name: str) -> RenderedActions | RenderedStreets:
         return _pick(self.rendered, name, "rendered")
 
 

@@ -21,11 +21,21 @@ from numpy.typing import NDArray
 from tasks import files, media
 from tasks.drawing import actions, cast, clothes, figures, scenery
 from tasks.drawing.figures import Array
+from tasks.params import RenderedActions, RenderedStreets
 
 CANVAS_SCALE = 2  # pixels drawn for each pixel written, along each side
 STATURE = 0.69  # a person of mean height, in picture heights: arms raised in a jump still fit
 SENSOR_NOISE = 1.6  # standard deviation, grey levels of 255
 CRF = 18
+
+
+def run(settings: RenderedActions | RenderedStreets, out_dir: Path) -> None:
+    """Draw what the settings describe; an existing `out_dir` is replaced, and only once the new one is complete."""
+    values = settings.model_dump(exclude={"draw"})
+    if isinstance(settings, RenderedActions):
+        render_actions(out_dir, **values)
+    else:
+        raise ValueError("rendered streets: not there yet")
 
 
 def render_actions(
