@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 import re
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tasks.tracking.store import connected, tracking_uri
-from tasks.tracking.versions import CHALLENGER, CHAMPION, LINEAGE, PREFIX, aliased, pick, versions_of
+from tasks.tracking.versions import CHALLENGER, CHAMPION, KIND, LINEAGE, PREFIX, aliased, pick, versions_of
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
+
+    from tasks.tracking.rendering import Render
 
 _URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
 
@@ -25,25 +29,62 @@ class Loaded:
     """A registered model on the CPU.
 
     `input` says how footage must be read for it: gray, fit, every_frames, height_px, width_px, length_frames.
+    `inputs` and `outputs` are the places in a clip that it is shown and that it answers.
+    `renderer` is `render.pt2`; None for a model that answers at its own size and places only.
     """
 
     uri: str
     recipe: str
     version: str
+    kind: str
     input: dict[str, Any]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
     model: Any
+    renderer: Render | None = None
 
-    def predict(self, clip_BTHWC: np.ndarray) -> np.ndarray:
-        """uint8 (B, T, H, W, C), 0 to 255, to float32 (B, T, H, W, C), 0 to 1."""
-        i = self.input
-        shape = (i["length_frames"], i["height_px"], i["width_px"], 1 if i["gray"] else 3)
-        if clip_BTHWC.dtype != np.uint8 or clip_BTHWC.shape[1:] != shape:
+    @property
+    def renders(self) -> bool:
+        """Whether it has `render`."""
+        return self.renderer is not None
+
+    @property
+    def channels(self) -> int:
+        """1 (gray) or 3 (RGB)."""
+        return 1 if self.input["gray"] else 3
+
+    def predict(self, clip_BNHWC: np.ndarray) -> np.ndarray:
+        """The frames at `inputs`, uint8 (B, N, H, W, C), 0 to 255, to those at `outputs`, float32 (B, M, H, W, C)."""
+        shape = (len(self.inputs), self.input["height_px"], self.input["width_px"], self.channels)
+        if clip_BNHWC.dtype != np.uint8 or clip_BNHWC.shape[1:] != shape:
             raise ValueError(
                 f"{self.uri} takes uint8 clips (B, {', '.join(map(str, shape))});"
-                f" got {clip_BTHWC.dtype} {clip_BTHWC.shape}"
+                f" got {clip_BNHWC.dtype} {clip_BNHWC.shape}"
             )
-        answer: np.ndarray = self.model.predict(clip_BTHWC)
+        answer: np.ndarray = self.model.predict(clip_BNHWC)
         return answer
+
+    def render(self, frames_BNHWC: np.ndarray, times_M: Sequence[float]) -> np.ndarray:
+        """Two pictures of any size at any times between them: uint8 (1, 2, H, W, C) to float32 (1, M, H, W, C), 0 to 1.
+
+        Args:
+            times_M: one or more; 0 is the first picture, 1 the second.
+
+        Raises:
+            ValueError: the model has no `render`, or the pictures are of another layout.
+        """
+        if self.renderer is None:
+            raise ValueError(f"{self.uri} has no render: it answers its own places at its own size only")
+        shape = frames_BNHWC.shape
+        layout = len(shape) == 5 and shape[:2] == (1, 2) and shape[4] == self.channels
+        if frames_BNHWC.dtype != np.uint8 or not layout or not len(times_M):
+            raise ValueError(
+                f"{self.uri} renders uint8 pictures (1, 2, H, W, {self.channels}) at one time or more;"
+                f" got {frames_BNHWC.dtype} {shape} and {len(times_M)} times"
+            )
+        from tasks.tracking.rendering import apply_render
+
+        return apply_render(self.renderer, frames_BNHWC, np.asarray(times_M, np.float32))
 
 
 def registry_record(name: str) -> dict[str, Any]:
@@ -93,8 +134,9 @@ def list_models() -> list[dict[str, Any]]:
                 created = datetime.fromtimestamp(version.creation_timestamp / 1000, UTC).isoformat(timespec="seconds")
                 listed.append({
                     "model": model.name, "recipe": model.name.removeprefix(PREFIX), "version": str(version.version),
-                    "aliases": aliases, **(_score(version) or {}), "reason": version.tags.get("rushes.promotion", ""),
-                    "description": version.description or "", "run_id": version.run_id, "created": created,
+                    "kind": version.tags.get(KIND, "reconstruct"), "aliases": aliases, **(_score(version) or {}),
+                    "reason": version.tags.get("rushes.promotion", ""), "description": version.description or "",
+                    "run_id": version.run_id, "created": created,
                 })  # fmt: skip
     return listed
 
@@ -110,6 +152,20 @@ def resolve(model: str) -> str:
     with connected(tracking_uri()) as client:
         pick(client, PREFIX + model, CHAMPION, None)
     return f"models:/{PREFIX}{model}@{CHAMPION}"
+
+
+def champion_of_kind(kind: str) -> str:
+    """The address of the champion of the only recipe of this kind that has one.
+
+    Raises:
+        ValueError: there is none, or there are several: they are named.
+    """
+    recipes = [row["recipe"] for row in list_models() if row["kind"] == kind and CHAMPION in row["aliases"]]
+    if len(recipes) != 1:
+        found = f"several champions of kind {kind}: {', '.join(recipes)}" if recipes else f"no champion of kind {kind}"
+        mend = "name one with --model" if recipes else "make one with: rushes run RECIPE"
+        raise ValueError(f"the registry has {found}; {mend}")
+    return f"models:/{PREFIX}{recipes[0]}@{CHAMPION}"
 
 
 def load(uri: str) -> Loaded:
@@ -128,6 +184,7 @@ def load(uri: str) -> Loaded:
             f"{uri!r} is not the address of a model; write models:/NAME@ALIAS, models:/NAME/VERSION, or a recipe"
         )
     store = tracking_uri()
+    renderer = None
     with connected(store) as client:
         import mlflow.artifacts
         import mlflow.pyfunc
@@ -137,7 +194,15 @@ def load(uri: str) -> Loaded:
         with tempfile.TemporaryDirectory(prefix="rushes-model-") as folder:
             path = mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=folder, tracking_uri=store)
             model = mlflow.pyfunc.load_model(path, model_config={"device": "cpu"})
-    own = (model.metadata.metadata or {}).get("rushes")
-    if own is None:
-        raise ValueError(f"{uri} was not registered by Rushes: its MLmodel says nothing of how footage is read for it")
-    return Loaded(uri, own["recipe"], str(version.version), own["input"], model)
+            own = (model.metadata.metadata or {}).get("rushes")
+            if own is None:
+                raise ValueError(
+                    f"{uri} was not registered by Rushes: its MLmodel says nothing of how footage is read for it"
+                )
+            if own.get("render"):
+                from tasks.tracking.rendering import load_render
+
+                renderer = load_render(Path(path))
+    every = list(range(own["input"]["length_frames"]))  # versions from before there were other kinds say no places
+    inputs, outputs = (tuple(own.get(key, every)) for key in ("inputs", "outputs"))
+    return Loaded(uri, own["recipe"], str(version.version), own["kind"], own["input"], inputs, outputs, model, renderer)

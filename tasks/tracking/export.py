@@ -1,7 +1,8 @@
 """A trained model as an MLflow model that needs MLflow and torch, no code of ours, and no pickle.
 
-The network's `predict` is traced by `torch.export` (MLflow's pt2 format) with the batch dimension left open: uint8
-clips in, float32 frames out, normalisation inside.
+The network's `predict` is traced by `torch.export` (MLflow's pt2 format) with the batch dimension left open: the
+frames at the model's `inputs` in, uint8; an answer for each of its `outputs`, float32; normalisation inside. A model
+that can render any size and time is saved so as well (see `rendering`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from models import VideoModel
+from tasks.tracking.rendering import RENDER, render_of, save_render
 
 TOLERANCE = 1e-5  # largest difference of an output between the export and the model it was made from, of 0 to 1
 METADATA = "rushes"
@@ -40,26 +42,31 @@ def _own_memory(model: VideoModel) -> VideoModel:
 
 
 def example_clips(count: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Clips of noise over the whole range, uint8 (count, T, H, W, C)."""
+    """Clips of noise over the whole range, uint8 (count, N, H, W, C)."""
     return np.random.default_rng(count).integers(0, 256, (count, *shape), dtype=np.uint8)
 
 
 def save(model: VideoModel, folder: Path, metadata: dict[str, Any]) -> None:
     """Export `model` (CPU, eval mode) into `folder`, load it back and compare.
 
+    `metadata` is completed with `inputs` and `outputs` (places in a clip) and `render` (the file's name, or None).
+
     Raises:
-        ValueError: what is loaded does not answer as the model does, for a batch of 1, 2 or 3 clips.
+        ValueError: what is loaded does not answer as the model does, for a batch of 1, 2 or 3 clips, or pictures of
+            another size.
     """
     import mlflow.pytorch
     from mlflow.models import Model, ModelSignature
     from mlflow.types import Schema, TensorSpec
 
     c = model.config
-    shape = (c.frames, c.height_px, c.width_px, c.channels)
+    picture = (c.height_px, c.width_px, c.channels)
+    shape = (len(model.inputs), *picture)
     signature = ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *shape))]),
-        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, *shape))]),
+        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, len(model.outputs), *picture))]),
     )
+    places = {"inputs": list(model.inputs), "outputs": list(model.outputs)}
     packages = {name: version(name).split("+")[0] for name in ("mlflow", "torch", "numpy")}
     mlflow.pytorch.save_model(
         _Predict(_own_memory(model)).eval(),
@@ -67,7 +74,7 @@ def save(model: VideoModel, folder: Path, metadata: dict[str, Any]) -> None:
         signature=signature,
         input_example=example_clips(2, shape),  # a batch of 1 would fix the batch dimension at 1
         pip_requirements=[f"{name}=={number}" for name, number in packages.items()],
-        metadata={METADATA: metadata},
+        metadata={METADATA: metadata | places | {"render": None if render_of(model) is None else RENDER}},
     )
     for large in ("input_example.json", "serving_input_example.json"):
         (folder / large).unlink(missing_ok=True)
@@ -77,6 +84,7 @@ def save(model: VideoModel, folder: Path, metadata: dict[str, Any]) -> None:
     written.flavors["python_function"]["config"] = {"device": "cpu"}  # an exported model cannot move to another device
     written.save(str(folder / "MLmodel"))
     _verify(model, folder, shape)
+    save_render(model, folder)
 
 
 @torch.no_grad()

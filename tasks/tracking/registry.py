@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.files import read_json, sha256_of
 from tasks.tracking.store import connected, tracking_uri
 from tasks.tracking.training_runs import log_evaluation, run_of_weights
-from tasks.tracking.versions import CHALLENGER, LINEAGE, PREFIX, versions_of
+from tasks.tracking.versions import CHALLENGER, KIND, LINEAGE, PREFIX, versions_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -83,15 +83,21 @@ def _version_tags(description: dict[str, Any], metrics: dict[str, Any], weights_
         "rushes.higher_is_better": str(primary["higher_is_better"]).lower(),
         **{f"rushes.{key}": repr(float(primary[key])) for key in ("value", "low", "high")},
         "rushes.export_verified": "true",
+        KIND: description["kind"],
     }
 
 
 def _in_words(name: str, description: dict[str, Any], metrics: dict[str, Any], lineage: dict[str, str]) -> str:
     p = metrics["primary"]
+    if description["kind"] == "reconstruct":
+        what = f"{description['latent_floats']} latent floats"
+    else:
+        shown, answered = (", ".join(map(str, description[key])) for key in ("inputs", "outputs"))
+        what = f"frames {shown} to {answered}"
     return (
         f"{description['architecture']} trained on {description['dataset']} (recipe {name}): {p['metric']}"
         f" {p['value']:.2f} ({p['low']:.2f} to {p['high']:.2f}, 95% over groups) on {metrics['clips']} held-out clips,"
-        f" {description['latent_floats']} latent floats, {description['parameters']:,} parameters;"
+        f" {what}, {description['parameters']:,} parameters;"
         f" commit {lineage.get('git_commit', 'unknown')[:12]}."
     )
 

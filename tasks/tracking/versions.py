@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 PREFIX = "rushes-"
 CHAMPION, CHALLENGER = "champion", "challenger"
+KIND = "rushes.kind"
 LINEAGE = ("git_commit", "git_dirty", "dvc_lock_sha256", "flow_run_id")
 
 

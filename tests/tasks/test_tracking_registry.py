@@ -34,14 +34,20 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-def _trained(folder: Path, seed: int, score: float, judged_on: str = "test-1") -> tuple[Path, Path]:
+def _trained(
+    folder: Path, seed: int, score: float, judged_on: str = "test-1", architecture: str = "tiny_autoencoder"
+) -> tuple[Path, Path]:
     """A run folder and its evaluation, as the stages write them."""
     torch.manual_seed(seed)
-    model = models.build("tiny_autoencoder").eval()
+    model = models.build(architecture).eval()
+    c = model.config
+    input_ = INPUT | {"height_px": c.height_px, "width_px": c.width_px, "gray": c.channels == 1}
+    places = {"inputs": list(model.inputs), "outputs": list(model.outputs)}
     run, evaluation = folder / f"run{seed}", folder / f"evaluation{seed}{judged_on}"
     training = {"seed": seed, "steps": 2, "optimizer": {"name": "adam"}}
-    facts = {"dataset": "blobs", "data_sha256": "a" * 64, "training": training, "labels": ["x"], "input": INPUT}
-    modelio.save_run(run, model, {"architecture": "tiny_autoencoder", **facts})
+    facts = {"dataset": "blobs", "data_sha256": "a" * 64, "training": training, "labels": ["x"], **places}
+    facts["input"] = input_ | {"length_frames": c.frames}
+    modelio.save_run(run, model, {"architecture": architecture, **facts})
     (run / "history.csv").write_text("step,loss,validation_psnr_db\n1,0.5,\n2,0.25,21.5\n")
     primary = {"metric": "psnr_db", "higher_is_better": True, "value": score, "low": score - 1, "high": score + 1}
     figures = {"value": score, "low": score - 1, "high": score + 1}
@@ -170,7 +176,10 @@ def test_a_process_without_this_repository_gets_the_same_answer(store: Path, tmp
         expected = modelio.load_run(run).predict(torch.from_numpy(clip_BTHWC)).numpy()
 
     loaded = tracking.load(tracking.resolve("alone"))
-    assert (loaded.recipe, loaded.version, loaded.input) == ("alone", "1", INPUT)
+    assert (loaded.recipe, loaded.version, loaded.kind, loaded.input) == ("alone", "1", "reconstruct", INPUT)
+    assert (loaded.inputs, loaded.outputs, loaded.renders) == ((0, 1, 2, 3), (0, 1, 2, 3), False)
+    with pytest.raises(ValueError, match="has no render: it answers its own places at its own size only"):
+        loaded.render(clip_BTHWC[:1, :2], [0.5])
     np.testing.assert_allclose(loaded.predict(clip_BTHWC), expected, rtol=0, atol=1e-5)
     with pytest.raises(ValueError, match=r"takes uint8 clips \(B, 4, 8, 8, 1\); got float32 \(5, 4, 8, 8, 1\)"):
         loaded.predict(clip_BTHWC.astype(np.float32))
@@ -193,6 +202,59 @@ assert not {{"models", "tasks", "flows"}} & set(sys.modules)
     answer = np.load(tmp_path / "answer.npy")
     assert answer.dtype == np.float32
     np.testing.assert_allclose(answer, expected, rtol=0, atol=1e-5)
+
+
+def test_a_model_between_frames_is_loaded_with_what_renders_any_size(store: Path) -> None:
+    run, evaluation = _trained(store, 51, 30.0, architecture="tiny_interpolator")
+    with pytest.raises(ValueError, match="no champion of kind interpolate; make one with: rushes run RECIPE"):
+        tracking.champion_of_kind("interpolate")
+    registered = tracking.register("between", run, evaluation, LINEAGE)
+    tracking.promote("between", "1")
+    assert tracking.champion_of_kind("interpolate") == "models:/rushes-between@champion"
+    [listed] = [row for row in tracking.list_models() if row["recipe"] == "between"]
+    assert listed["kind"] == "interpolate"
+    assert listed["description"].startswith(
+        "tiny_interpolator trained on blobs (recipe between): psnr_db 30.00 (29.00 to 31.00, 95% over groups) on 5"
+        " held-out clips, frames 0, 6 to 1, 2, 3, 4, 5, 220 parameters;"
+    )
+
+    trained = modelio.load_run(run)
+    loaded = tracking.load(registered.uri)
+    assert (loaded.kind, loaded.inputs, loaded.outputs, loaded.renders) == (
+        "interpolate",
+        (0, 6),
+        (1, 2, 3, 4, 5),
+        True,
+    )
+    shown_BNHWC = np.random.default_rng(0).integers(0, 256, (3, 2, 8, 8, 3), dtype=np.uint8)
+    with torch.no_grad():
+        expected = trained.predict(torch.from_numpy(shown_BNHWC)).numpy()
+    assert expected.shape == (3, 5, 8, 8, 3)
+    np.testing.assert_allclose(loaded.predict(shown_BNHWC), expected, rtol=0, atol=1e-5)
+    for height, width, times in (
+        (1, 1, [0.5]),
+        (7, 40, [0.25]),
+        (61, 43, [0.1, 0.5]),
+        (144, 192, [0.2, 0.4, 0.6, 0.8]),
+    ):
+        frames = np.random.default_rng(height).integers(0, 256, (1, 2, height, width, 3), dtype=np.uint8)
+        answer = loaded.render(frames, times)
+        assert (answer.dtype, answer.shape) == (np.float32, (1, len(times), height, width, 3))
+        if min(height, width) >= 16:  # smaller ones are widened by their edge, which moves what the network sees
+            with torch.no_grad():
+                expected = trained.render(torch.from_numpy(frames), torch.tensor(times)).numpy()
+            np.testing.assert_allclose(answer, expected, rtol=0, atol=1e-5)
+    with pytest.raises(
+        ValueError, match=r"renders uint8 pictures \(1, 2, H, W, 3\) at one time or more; got uint8 \(1, 2,"
+    ):
+        loaded.render(frames[..., :1], [0.5])
+
+    tracking.register("beside", *_trained(store, 52, 30.0, architecture="tiny_interpolator"), {})
+    tracking.promote("beside", "1")
+    with pytest.raises(
+        ValueError, match="several champions of kind interpolate: beside, between; name one with --model"
+    ):
+        tracking.champion_of_kind("interpolate")
 
 
 def test_errors_name_what_is_missing(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
