@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from models._base import VideoModel, from_unit_BCTHW
 from models._losses import Scalars
 from models._pix2pix_article import Article
+from models._pix2pix_default import Default
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,12 @@ class Config:
         width: article: channels of the first convolution of both networks.
         critic: article: ``patch`` (the paper's 70 x 70 PatchGAN) or ``single`` (the article's, one logit a clip).
         l1_weight: article: weight of the L1 term beside the adversarial one.
+        head_width, critic_width: default: channels of the motion head at half size, and of the first layer of the
+            discriminator.
+        flow: default: ``classical`` optical flow (found without learning, see `_flow`) as an input, or ``none``.
+        adversarial_from: default: share of the training after which the adversarial term acts; 1 for never.
+        adversarial_weight: default: its weight.
+        guard_db: default: loss of PSNR, on training clips, at which the guard has taken the adversarial term away.
     """
 
     variant: Literal["article", "default"] = "article"
@@ -38,10 +45,19 @@ class Config:
     width: int = 64
     critic: Literal["patch", "single"] = "patch"
     l1_weight: float = 100.0
+    head_width: int = 32
+    critic_width: int = 32
+    flow: Literal["classical", "none"] = "classical"
+    adversarial_from: float = 1.0
+    adversarial_weight: float = 0.02
+    guard_db: float = 0.3
 
 
 class Model(VideoModel):
-    """See `Config`. Raises ValueError for settings the variant cannot take."""
+    """See `Config`. Raises ValueError for settings the variant cannot take.
+
+    The default variant also has `render`: pictures at any times and of any size (see `Default.render`).
+    """
 
     kind = "interpolate"
     parts = ("generator", "discriminator")
@@ -51,7 +67,10 @@ class Model(VideoModel):
         self.config = config
         if config.variant not in ("article", "default"):
             raise ValueError(f"variant is {config.variant!r}; it must be 'article' or 'default'")
-        self.net = Article(config)
+        _check_places(config)
+        self.net: Article | Default = Article(config) if config.variant == "article" else Default(config)
+        if isinstance(self.net, Default):
+            self.render = self.net.render
 
     @property
     def inputs(self) -> tuple[int, ...]:
@@ -66,13 +85,37 @@ class Model(VideoModel):
     def parameters_of(self, part: str) -> Iterator[nn.Parameter]:
         """The generator's, or the discriminator's."""
         assert part in self.parts
-        return getattr(self.net, part).parameters()  # type: ignore[no-any-return]
+        network: nn.Module = getattr(self.net, part)
+        return network.parameters()
+
+    def active_parts(self, progress: float) -> tuple[str, ...]:
+        """The default variant's discriminator rests until the adversarial term is switched on."""
+        rests = self.config.variant == "default" and progress < self.config.adversarial_from
+        return ("generator",) if rests else self.parts
 
     def loss(self, batch: dict[str, Tensor], part: str = "generator") -> tuple[Tensor, Scalars]:
-        """The article's: adversarial + 100 x L1 on the -1 to 1 scale."""
+        """Article: adversarial + 100 x L1 on the -1 to 1 scale. Default: `interpolation_loss`, late + adversarial."""
         clip_BTHWC = batch["clip"]
-        return self.net.loss(clip_BTHWC[:, list(self.inputs)], clip_BTHWC[:, list(self.outputs)], part)
+        shown, truth = clip_BTHWC[:, list(self.inputs)], clip_BTHWC[:, list(self.outputs)]
+        if isinstance(self.net, Article):
+            return self.net.loss(shown, truth, part)
+        return self.net.loss(shown, truth, part, batch["progress"])
 
     def predict(self, clip_BTHWC: Tensor) -> Tensor:
         """uint8 (B, N, H, W, C), the frames at `inputs`, to float32 (B, M, H, W, C), 0 to 1."""
-        return from_unit_BCTHW(self.net.generate(clip_BTHWC).transpose(1, 2) * 0.5 + 0.5)
+        if isinstance(self.net, Article):
+            return from_unit_BCTHW(self.net.generate(clip_BTHWC).transpose(1, 2) * 0.5 + 0.5)
+        return self.net.render(clip_BTHWC, self.net.times)
+
+
+def _check_places(config: Config) -> None:
+    for name in ("inputs", "outputs"):
+        places = tuple(getattr(config, name))
+        if not places or list(places) != sorted(set(places)) or not 0 <= places[0] <= places[-1] < config.frames:
+            raise ValueError(
+                f"{name} is {list(places)}; give places in a clip of {config.frames} frames (0 to {config.frames - 1}),"
+                " ascending, each once"
+            )
+    both = sorted(set(config.inputs) & set(config.outputs))
+    if both:
+        raise ValueError(f"place {both[0]} stands in inputs and in outputs; what is shown needs no answer")

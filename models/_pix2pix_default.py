@@ -1,0 +1,205 @@
+"""pix2pix that moves what it sees: a motion head where the U-Net painted, in the same conditional GAN."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from models._blocks import full_precision
+from models._flow import classical_flow, enlarge
+from models._losses import Scalars, clip_mse, interpolation_loss, scalars
+from models._motion import MULTIPLE, Motion, MotionHead, blend
+from models._pix2pix_article import PatchCritic
+
+REMEMBERED = 0.98  # of the running means that the guard compares
+MAX_PX = 4096
+
+
+class Settings(Protocol):
+    """What is read from the architecture's `Config`."""
+
+    @property
+    def height_px(self) -> int: ...
+    @property
+    def width_px(self) -> int: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def inputs(self) -> tuple[int, ...]: ...
+    @property
+    def outputs(self) -> tuple[int, ...]: ...
+    @property
+    def head_width(self) -> int: ...
+    @property
+    def critic_width(self) -> int: ...
+    @property
+    def flow(self) -> Literal["classical", "none"]: ...
+    @property
+    def adversarial_from(self) -> float: ...
+    @property
+    def adversarial_weight(self) -> float: ...
+    @property
+    def guard_db(self) -> float: ...
+
+
+class Default(nn.Module):
+    """Motion head, discriminator, and the guard between them. Raises ValueError for settings that do not fit.
+
+    The guard compares running means of the gain over the cross-fade, in dB, before the adversarial term was switched on
+    and since; the term's weight falls to 0 as the loss grows to `guard_db`.
+    """
+
+    before_db: Tensor
+    since_db: Tensor
+
+    def __init__(self, config: Settings) -> None:
+        super().__init__()
+        _check(config)
+        self.c = config
+        self.channels = config.channels
+        self.generator = MotionHead(config.channels, config.head_width)
+        self.discriminator = PatchCritic(3 * config.channels, config.critic_width)
+        self.register_buffer("before_db", torch.zeros(()))
+        self.register_buffer("since_db", torch.zeros(()))
+        first, second = config.inputs
+        times = [(place - first) / (second - first) for place in config.outputs]
+        self.register_buffer("times", torch.tensor(times, dtype=torch.float32), persistent=False)
+
+    times: Tensor
+
+    def loss(self, shown_B2HWC: Tensor, truth_BMHWC: Tensor, part: str, progress: Tensor) -> tuple[Tensor, Scalars]:
+        """What `part` minimises, on one time of each clip, drawn anew each time.
+
+        Args:
+            shown_B2HWC: uint8, the two inputs; height and width multiples of 16.
+            truth_BMHWC: uint8, the true pictures at the times answered.
+            progress: share of the training that is done.
+        """
+        batch, moments = truth_BMHWC.shape[:2]
+        moment_B = torch.randint(moments, (batch,)).to(truth_BMHWC.device)
+        truth = _unit(truth_BMHWC[torch.arange(batch, device=truth_BMHWC.device), moment_B])
+        time_B111 = self.times[moment_B].view(-1, 1, 1, 1)
+        first, second = _unit(shown_B2HWC[:, 0]), _unit(shown_B2HWC[:, 1])
+        there, back = self._flows(first, second)
+        if part == "discriminator":
+            with torch.no_grad():
+                made = blend(first, second, self.generator(first, second, there, back, time_B111), time_B111)
+            return self._judge(first, second, truth, made)
+        assert part == "generator"
+        made = blend(first, second, self.generator(first, second, there, back, time_B111), time_B111)
+        mse_B = clip_mse(made, truth)
+        fade = (1 - time_B111).clamp(0, 1) * first + time_B111.clamp(0, 1) * second
+        gain_db = 10.0 * torch.log10((clip_mse(fade, truth) + 1e-6) / (mse_B.detach() + 1e-6)).mean()
+        loss = interpolation_loss(made, truth)
+        found = {**scalars(mse_B), "gain_over_cross_fade_db": gain_db}
+        on = float(progress) >= self.c.adversarial_from
+        weight = self._guard(gain_db, on)
+        if on:
+            logits = self.discriminator(torch.cat([first - 0.5, second - 0.5, made - 0.5], 1)).float()
+            adversarial = _error(logits, 1.0)
+            loss = loss + weight * self.c.adversarial_weight * adversarial
+            found |= {"adversarial": adversarial.detach(), "guard": weight}
+        return loss, found
+
+    def render(self, frames_B2HWC: Tensor, times_M: Tensor) -> Tensor:
+        """Pictures at any times, at the size of the frames: float32 (B, M, H, W, C), 0 to 1.
+
+        Motion is found at the working size, the configuration's; where the frames are larger it is enlarged. Both
+        orders of the frames are asked and their motions averaged, so that time reversed gives the answer reversed.
+
+        Args:
+            frames_B2HWC: uint8, any H and W.
+            times_M: float32; 0 is the first frame, 1 the second.
+        """
+        first, second = _unit(frames_B2HWC[:, 0]), _unit(frames_B2HWC[:, 1])
+        height, width = first.shape[2], first.shape[3]
+        small = self._working(first), self._working(second)
+        there, back = self._flows(*small)
+        M = times_M.shape[0]
+        time = times_M.to(torch.float32).view(1, M, 1, 1, 1).expand(first.shape[0], M, 1, 1, 1).flatten(0, 1)
+        first, second, small0, small1, there, back = (_each(x, M) for x in (first, second, *small, there, back))
+        one = self.generator(small0, small1, there, back, time)
+        other = self.generator(small1, small0, back, there, 1 - time)
+        motion = Motion(
+            enlarge((one.from_first + other.from_second) / 2, height, width),
+            enlarge((one.from_second + other.from_first) / 2, height, width),
+            _resized((one.mask - other.mask) / 2, height, width),
+            _resized((one.residual + other.residual) / 2, height, width),
+        )
+        made = blend(first, second, motion, time)
+        return made.clamp(0.0, 1.0).permute(0, 2, 3, 1).reshape(-1, M, height, width, self.channels)
+
+    def _flows(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        """Classical flow both ways, or none at all, at half size."""
+        if self.c.flow == "none":
+            still = first.new_zeros(first.shape[0], 2, first.shape[2] // 2, first.shape[3] // 2)
+            return still, still
+        with full_precision(first):
+            flow = classical_flow(torch.cat([first, second]), torch.cat([second, first]))
+        return flow[: first.shape[0]], flow[first.shape[0] :]
+
+    def _working(self, x_BCHW: Tensor) -> Tensor:
+        size = (self.c.height_px, self.c.width_px)
+        return F.interpolate(x_BCHW, size=size, mode="bilinear", align_corners=False, antialias=True)
+
+    def _judge(self, first: Tensor, second: Tensor, truth: Tensor, made: Tensor) -> tuple[Tensor, Scalars]:
+        """Half the sum of the discriminator's errors on true and on made pictures, given the inputs."""
+        shown = torch.cat([first, second], 1) - 0.5
+        on_true = self.discriminator(torch.cat([shown, truth - 0.5], 1)).float()
+        on_made = self.discriminator(torch.cat([shown, made - 0.5], 1)).float()
+        found = {"judged_true": on_true.detach().sigmoid().mean(), "judged_made": on_made.detach().sigmoid().mean()}
+        return 0.5 * (_error(on_true, 1.0) + _error(on_made, 0.0)), found
+
+    @torch.no_grad()
+    def _guard(self, gain_db: Tensor, on: bool) -> Tensor:
+        """1 while nothing is lost, 0 when `guard_db` is."""
+        if not on:
+            self.before_db.lerp_(gain_db.float(), 1 - REMEMBERED)
+            self.since_db.copy_(self.before_db)
+            return self.before_db.new_ones(())
+        self.since_db.lerp_(gain_db.float(), 1 - REMEMBERED)
+        return (1.0 - (self.before_db - self.since_db) / self.c.guard_db).clamp(0.0, 1.0)
+
+
+def _check(config: Settings) -> None:
+    if config.channels not in (1, 3):
+        raise ValueError(f"channels is {config.channels}; it must be 1 (gray) or 3 (RGB)")
+    for name in ("height_px", "width_px"):
+        value = getattr(config, name)
+        if value < 2 * MULTIPLE or value % MULTIPLE or value > MAX_PX:
+            raise ValueError(
+                f"{name} is {value}; pix2pix's default variant needs a multiple of {MULTIPLE},"
+                f" from {2 * MULTIPLE} to {MAX_PX}"
+            )
+    if len(config.inputs) != 2:
+        raise ValueError(
+            f"inputs is {list(config.inputs)}; the default variant moves two inputs (the article's takes any number)"
+        )
+    if config.flow not in ("classical", "none"):
+        raise ValueError(f"flow is {config.flow!r}; it must be 'classical' or 'none'")
+    if not 0.0 <= config.adversarial_from <= 1.0:
+        raise ValueError(f"adversarial_from is {config.adversarial_from}; it must be from 0 to 1 (1: never)")
+    for name in ("guard_db", "head_width", "critic_width"):
+        if getattr(config, name) <= 0:
+            raise ValueError(f"{name} is {getattr(config, name)}; it must be more than 0")
+
+
+def _unit(frame_BHWC: Tensor) -> Tensor:
+    """uint8 (B, H, W, C) as float32 (B, C, H, W), 0 to 1."""
+    return frame_BHWC.permute(0, 3, 1, 2).to(torch.float32) / 255.0
+
+
+def _each(x: Tensor, times: int) -> Tensor:
+    """Every clip of (B, ...) once for each time: (B * times, ...)."""
+    return x.unsqueeze(1).expand(-1, times, -1, -1, -1).flatten(0, 1)
+
+
+def _resized(x_BCHW: Tensor, height: int, width: int) -> Tensor:
+    return F.interpolate(x_BCHW, size=(height, width), mode="bilinear", align_corners=False)
+
+
+def _error(logits: Tensor, target: float) -> Tensor:
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
