@@ -19,7 +19,8 @@ SAMPLES = "samples"
 def save_run(out: Path, model: VideoModel, description: dict[str, Any]) -> str:
     """Write the weights and `model.json`; return the SHA-256 of the weights file.
 
-    `description` is completed with the architecture's settings, its kind, parameter count and latent floats.
+    `description` is completed with the architecture's settings, its kind, the places in a clip that it is shown and
+    answers, its parameter count and its latent floats (null where nothing is compressed).
     Equal weights give equal bytes: no time, no device, no thread count stands in either file.
     """
     from safetensors.torch import save_file
@@ -30,6 +31,8 @@ def save_run(out: Path, model: VideoModel, description: dict[str, Any]) -> str:
     facts = {
         "config": dataclasses.asdict(model.config),
         "kind": model.kind,
+        "inputs": list(model.inputs),
+        "outputs": list(model.outputs),
         "parameters": sum(p.numel() for p in model.parameters()),
         "latent_floats": model.latent_floats,
     }

@@ -183,9 +183,10 @@ def _silent(fabric: lightning_fabric.Fabric, job: Job) -> str | None:
 
 def _facts(trainer: Trainer) -> dict[str, str]:
     model = trainer.model
+    latent = {} if model.latent_floats is None else {"model.latent_floats": str(model.latent_floats)}
     return {
         "model.parameters": str(sum(p.numel() for p in model.parameters())),
-        "model.latent_floats": str(model.latent_floats),
+        **latent,
         "device": _device(trainer),
         "threads": str(torch.get_num_threads()),
     }

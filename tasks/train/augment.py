@@ -1,22 +1,51 @@
-"""Variations of training clips that keep what they show: moved, mirrored, reversed, brighter, flatter."""
+"""Variations of training clips that keep what they show: scaled, cut, moved, mirrored, reversed, brighter, flatter."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
 
 from tasks.params import Augment
 
 
+def check(a: Augment, shape_THWC: tuple[int, int, int, int], *, fixed: bool) -> None:
+    """Refuse what cannot be done to clips of this shape.
+
+    Args:
+        fixed: the architecture takes clips of this size only.
+
+    Raises:
+        ValueError: a crop is larger than the frame it is cut from, or changes a size that must not change.
+    """
+    _, height_px, width_px, _ = shape_THWC
+    loaded = {"height": a.load_height_px or height_px, "width": a.load_width_px or width_px}
+    cropped = {"height": a.crop_height_px or loaded["height"], "width": a.crop_width_px or loaded["width"]}
+    for side, length_px in loaded.items():
+        if cropped[side] > length_px:
+            where = f"training.augment.load_{side}_px" if getattr(a, f"load_{side}_px") else "the data set's frames"
+            raise ValueError(
+                f"training.augment.crop_{side}_px is {cropped[side]}, more than the {side} of {length_px} px that "
+                f"{where} gives; make it at most {length_px}"
+            )
+    if fixed and cropped != {"height": height_px, "width": width_px}:
+        raise ValueError(
+            f"training.augment makes clips of {cropped['height']} x {cropped['width']} px, and this architecture takes "
+            f"{height_px} x {width_px} px only; leave load_height_px, load_width_px, crop_height_px, crop_width_px null"
+        )
+
+
 def augment(clip_BTHWC: Tensor, a: Augment) -> Tensor:
-    """Vary each clip of a batch on its own, all frames of a clip alike; uint8 in, uint8 out, same shape and device.
+    """Vary each clip of a batch on its own, all frames of a clip alike; uint8 in, uint8 out, same device, and same
+    shape but for `load_` and `crop_` sizes.
 
     Draws from torch's global generator on the CPU, which the training loop seeds anew at every step.
     """
+    clip_BTHWC = _scaled(clip_BTHWC, a.load_height_px, a.load_width_px)
     B, T, H, W, _ = clip_BTHWC.shape
-    time_BT = _axis(B, T, 0, a.reverse)
-    row_BH = _axis(B, H, a.shift_px, False)
-    column_BW = _axis(B, W, a.shift_px, a.mirror)
+    time_BT = _axis(B, T, T, 0, a.reverse)
+    row_BH = _axis(B, H, a.crop_height_px or H, a.shift_px, False)
+    column_BW = _axis(B, W, a.crop_width_px or W, a.shift_px, a.mirror)
     gain_B, offset_B = 1.0 + a.gain * _symmetric(B), 255.0 * a.offset * _symmetric(B)
     device = clip_BTHWC.device
     clip_BTHWC = clip_BTHWC[
@@ -34,14 +63,26 @@ def augment(clip_BTHWC: Tensor, a: Augment) -> Tensor:
     return values.round().clamp(0, 255).to(torch.uint8)
 
 
-def _axis(batch: int, length: int, shift: int, flip: bool) -> Tensor:
-    """Where each clip's positions along one axis are read from: moved, the edge repeated, half of the clips flipped."""
-    index = torch.arange(length).expand(batch, length)
+def _scaled(clip_BTHWC: Tensor, height_px: int | None, width_px: int | None) -> Tensor:
+    """Bilinear; with a filter as wide as the step where that makes the picture smaller."""
+    B, T, H, W, C = clip_BTHWC.shape
+    wanted = (height_px or H, width_px or W)
+    if wanted == (H, W):
+        return clip_BTHWC
+    frames_NCHW = clip_BTHWC.reshape(B * T, H, W, C).permute(0, 3, 1, 2).float()
+    frames_NCHW = F.interpolate(frames_NCHW, wanted, mode="bilinear", align_corners=False, antialias=True)
+    frames_NHWC = frames_NCHW.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+    return frames_NHWC.reshape(B, T, *wanted, C)
+
+
+def _axis(batch: int, length: int, kept: int, shift: int, flip: bool) -> Tensor:
+    """Where each clip's positions along one axis are read from: a part of it, moved, the edge repeated, or flipped."""
+    index = torch.arange(kept).expand(batch, kept)
     if shift:
-        index = (index + torch.randint(-shift, shift + 1, (batch, 1))).clamp(0, length - 1)
+        index = (index + torch.randint(-shift, shift + 1, (batch, 1))).clamp(0, kept - 1)
     if flip:
-        index = torch.where(torch.rand(batch, 1) < 0.5, length - 1 - index, index)
-    return index
+        index = torch.where(torch.rand(batch, 1) < 0.5, kept - 1 - index, index)
+    return index + torch.randint(0, length - kept + 1, (batch, 1)) if kept < length else index
 
 
 def _symmetric(batch: int) -> Tensor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -31,6 +33,20 @@ def make_optimizer(t: Training, parameters: list[nn.Parameter]) -> Optimizer:
         return torch.optim.SGD(parameters, o.learning_rate, momentum=o.beta1, weight_decay=o.weight_decay)
     adam = torch.optim.AdamW if o.name == "adamw" else torch.optim.Adam
     return adam(parameters, o.learning_rate, betas=(o.beta1, o.beta2), weight_decay=o.weight_decay, fused=True)
+
+
+@contextlib.contextmanager
+def learning(model: VideoModel, part: str) -> Iterator[None]:
+    """While one part of a model learns, the others get no gradient, which also spares computing it."""
+    own = set(model.parameters_of(part))
+    others = [p for p in model.parameters() if p.requires_grad and p not in own]
+    for parameter in others:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in others:
+            parameter.requires_grad_(True)
 
 
 def moving_average(model: VideoModel, decay: float) -> AveragedModel:

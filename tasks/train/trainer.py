@@ -1,7 +1,7 @@
 """The training loop, the same for every architecture.
 
     batch i <- (seed, i)
-    for each part: zero, loss, backward, clip, step
+    for each part that is active: zero, loss, backward, clip, step, while the other parts stand still
     moving average
     now and then: row of the history, picture, checkpoint
 
@@ -29,10 +29,11 @@ from tasks.clips import ClipDataset
 from tasks.exits import DivergedError
 from tasks.params import Recipe
 from tasks.train import checkpoints, samples
-from tasks.train.augment import augment
+from tasks.train.augment import augment, check
 from tasks.train.batches import ahead, batch_indices, evenly_spaced, reader, step_seed
 from tasks.train.checkpoints import Checkpoint
-from tasks.train.optimise import learning_rate, make_optimizer, moving_average
+from tasks.train.means import Means
+from tasks.train.optimise import learning, learning_rate, make_optimizer, moving_average
 
 INITIALISE_BYTES = 256 * 2**20  # training clips shown to `initialise`, evenly spaced over the split
 Row = dict[str, float]
@@ -73,8 +74,9 @@ class _Loss(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, clip_BTHWC: Tensor, part: str) -> tuple[Tensor, dict[str, Tensor]]:
-        return self.model.loss({"clip": clip_BTHWC}, part)
+    def forward(self, clip_BTHWC: Tensor, part: str, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        done = torch.full((), progress, dtype=torch.float32, device=clip_BTHWC.device)
+        return self.model.loss({"clip": clip_BTHWC, "progress": done}, part)
 
 
 class Trainer:
@@ -95,6 +97,7 @@ class Trainer:
             torch.set_float32_matmul_precision("high")
         torch.manual_seed(self.t.seed)
         model = models.build(recipe.architecture, **recipe.config, **clip_settings(data.train))
+        check(self.t.augment, data.train.shape, fixed=model.kind == "reconstruct")
         if resume is None:
             budget = max(1, INITIALISE_BYTES // math.prod(data.train.shape))
             model.initialise(torch.from_numpy(data.train.clips(evenly_spaced(len(data.train), budget))))
@@ -110,15 +113,11 @@ class Trainer:
         self._restore(resume)
 
     def _restore(self, resume: Checkpoint | None) -> None:
-        record: dict[str, Any] = (
-            {"rows": [], "sums": {}, "counted": 0, "segments": []} if resume is None else resume.record
-        )
+        record: dict[str, Any] = {"rows": [], "segments": [], "means": {}} if resume is None else resume.record
         self.first = 0 if resume is None else resume.step
         self.rows: list[Row] = record["rows"]
         self.earlier: list[dict[str, float]] = record["segments"]
-        self.counted: int = record["counted"]
-        device = self.fabric.device
-        self.sums = {k: torch.tensor(v, dtype=torch.float64, device=device) for k, v in record["sums"].items()}
+        self.means = Means(self.fabric.device, record["means"])
         if resume is not None:
             for part, optimizer in self.bare.items():
                 checkpoints.restore_optimizer(optimizer, resume.tensors(f"optimizer.{part}"))
@@ -164,28 +163,30 @@ class Trainer:
     def _step(self, step: int, clip_BTHWC: Tensor) -> None:
         torch.manual_seed(step_seed(self.t.seed, step, self.fabric.global_rank))
         clip_BTHWC = augment(clip_BTHWC, self.t.augment)
-        for part, optimizer in self.optimizers.items():
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(self.t, step)
-            optimizer.zero_grad(set_to_none=True)
-            loss, scalars = self.loss(clip_BTHWC, part)
-            self.fabric.backward(loss)
-            limit = self.t.gradient_clip_norm or math.inf
-            norm = self.fabric.clip_gradients(self.loss, optimizer, max_norm=limit, error_if_nonfinite=False)
-            assert norm is not None
-            if self.fabric.device.type == "cpu":  # on an accelerator this would wait for the device: checked at rows
-                self._finite(step + 1, float(loss.detach()) + float(norm))
-            optimizer.step()
-            suffix = "" if part == self.model.parts[0] else f"_{part}"
-            for name, value in {"loss": loss, "gradient_norm": norm, **scalars}.items():
-                self._add(name + (suffix if name in {"loss", "gradient_norm"} else ""), value)
-        self.counted += 1
+        parts = self.model.active_parts(step / self.t.steps)
+        assert self.model.parts[0] in parts  # whose loss is `loss` in every row of the history
+        for part in parts:
+            with learning(self.model, part):
+                self._step_of(part, step, clip_BTHWC)
         if self.average is not None:
             self.average.update_parameters(self.model)
 
-    def _add(self, name: str, value: Tensor) -> None:
-        value = value.detach().to(torch.float64)
-        self.sums[name] = self.sums[name] + value if name in self.sums else value.clone()
+    def _step_of(self, part: str, step: int, clip_BTHWC: Tensor) -> None:
+        optimizer = self.optimizers[part]
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(self.t, step)
+        optimizer.zero_grad(set_to_none=True)
+        loss, scalars = self.loss(clip_BTHWC, part, step / self.t.steps)
+        self.fabric.backward(loss)
+        limit = self.t.gradient_clip_norm or math.inf  # of the optimizer's own parameters
+        norm = self.fabric.clip_gradients(self.loss, optimizer, max_norm=limit, error_if_nonfinite=False)
+        assert norm is not None
+        if self.fabric.device.type == "cpu":  # on an accelerator this would wait for the device: checked at rows
+            self._finite(step + 1, float(loss.detach()) + float(norm))
+        optimizer.step()
+        suffix = "" if part == self.model.parts[0] else f"_{part}"
+        for name, value in {f"loss{suffix}": loss, f"gradient_norm{suffix}": norm, **scalars}.items():
+            self.means.add(name, value)
 
     def _finite(self, done: int, value: float) -> None:
         if math.isfinite(value):
@@ -202,13 +203,9 @@ class Trainer:
         assert isinstance(mean, Tensor)
         return float(mean)
 
-    def _means(self) -> Row:
-        return {name: self._mean_over_ranks(s / self.counted) for name, s in self.sums.items()}
-
     def _row(self, done: int, sample: bool, listener: Listener) -> None:
-        means = self._means()
-        self._finite(done, means["loss"] + means["gradient_norm"])
-        self.sums, self.counted = {}, 0
+        means = self.means.take(self._mean_over_ranks)
+        self._finite(done, sum(v for name, v in means.items() if name.startswith(("loss", "gradient_norm"))))
         row: Row = {"loss": means.pop("loss"), **dict(sorted(means.items()))}
         row["learning_rate"] = learning_rate(self.t, done - 1)
         if sample and self.fabric.is_global_zero:
@@ -231,8 +228,8 @@ class Trainer:
         return found
 
     def _save(self, done: int) -> None:
-        sums = {name: self._mean_over_ranks(s) for name, s in self.sums.items()}
-        self._finite(done, sum(sums.values()))
+        means = self.means.record(self._mean_over_ranks)
+        self._finite(done, sum(means["sums"].values()))
         if not self.fabric.is_global_zero:
             return
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
@@ -240,5 +237,5 @@ class Trainer:
             tensors |= {f"optimizer.{part}.{k}": v for k, v in checkpoints.optimizer_tensors(optimizer).items()}
         if self.average is not None:
             tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
-        record = {"rows": self.rows, "sums": sums, "counted": self.counted, "segments": self.segments(done)}
+        record = {"rows": self.rows, "means": means, "segments": self.segments(done)}
         checkpoints.save(self.state, done, tensors, record)

@@ -2,7 +2,7 @@
 
 One process imports everything and forks the others: each is a real process with a real death, and starts at once.
 
-    python -m tests.tasks._kill ROOT POINT...      prints what each ended with, as JSON
+    python -m tests.tasks._kill ROOT ARCHITECTURE POINT...      prints what each ended with, as JSON
 """
 
 from __future__ import annotations
@@ -72,10 +72,10 @@ POINTS: dict[str, Callable[[], None]] = {
 }
 
 
-def one_life(root: Path, folder: Path) -> None:
+def one_life(root: Path, folder: Path, architecture: str) -> None:
     train.run(
         "tiny",
-        recipe(),
+        recipe(architecture=architecture),
         SAMPLED,
         root / "frames" / "blobs",
         root / "clips" / "blobs",
@@ -101,20 +101,20 @@ def fork(work: Callable[[], None]) -> int:
     return os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
-def main(root: Path, points: list[str]) -> None:
+def main(root: Path, architecture: str, points: list[str]) -> None:
     know_tiny()
     ended = {}
     for number, point in enumerate(points):
-        folder = root / f"killed{number}"
+        folder = root / architecture / f"killed{number}"
         deaths = []
 
         def first_life(point: str = point, folder: Path = folder) -> None:
             POINTS[point]()
-            one_life(root, folder)
+            one_life(root, folder, architecture)
 
         deaths.append(fork(first_life))
         if deaths[0]:
-            deaths.append(fork(lambda folder=folder: one_life(root, folder)))
+            deaths.append(fork(lambda folder=folder: one_life(root, folder, architecture)))
         run = folder / "run"
         files = {str(p.relative_to(run)): sha256_of(p) for p in sorted(run.rglob("*")) if p.is_file()}
         left = sorted(p.name for p in (folder / "state" / "tiny").iterdir())
@@ -123,4 +123,4 @@ def main(root: Path, points: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:] or list(POINTS))
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:] or list(POINTS))

@@ -19,7 +19,7 @@ ARCHITECTURES = str(Path(__file__).parent / "tiny")
 
 
 def know_tiny() -> None:
-    """Let `models.build` find `tiny_autoencoder`."""
+    """Let `models.build` find `tiny_autoencoder` and `tiny_adversary`."""
     if ARCHITECTURES not in models.__path__:
         models.__path__.append(ARCHITECTURES)
 
@@ -75,7 +75,7 @@ def write_clips(root: Path) -> tuple[Path, Path]:
     return frames, clips
 
 
-def recipe(config: dict[str, Any] | None = None, **training: Any) -> Recipe:
+def recipe(config: dict[str, Any] | None = None, architecture: str = "tiny_autoencoder", **training: Any) -> Recipe:
     """Seven batches of eight, every mechanism switched on."""
     settings = {
         "steps": 12,
@@ -94,7 +94,7 @@ def recipe(config: dict[str, Any] | None = None, **training: Any) -> Recipe:
     return Recipe.model_validate(
         {
             "dataset": "blobs",
-            "architecture": "tiny_autoencoder",
+            "architecture": architecture,
             "config": config or {},
             "training": {**settings, **training},
         }

@@ -1,6 +1,6 @@
 """Trains on one or two processes. What stands outside `main` runs in each of them, as they are spawned.
 
-python -m tests.tasks._two ROOT FOLDER DEVICES      dies at step DIE_AT_STEP, if set
+python -m tests.tasks._two ROOT FOLDER DEVICES ARCHITECTURE     dies at step DIE_AT_STEP, if set
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if "DIE_AT_STEP" in os.environ:
     _kill.at_step(int(os.environ["DIE_AT_STEP"]))
 
 
-def main(root: Path, folder: Path, devices: int) -> None:
+def main(root: Path, folder: Path, devices: int, architecture: str) -> None:
     train.run(
         "tiny",
-        recipe({"plain": True}, devices=devices, augment={}),
+        recipe({"plain": True}, architecture, devices=devices, augment={}),
         SAMPLED,
         root / "frames" / "blobs",
         root / "clips" / "blobs",
@@ -32,4 +32,4 @@ def main(root: Path, folder: Path, devices: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

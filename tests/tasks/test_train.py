@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import lightning_fabric
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,6 +25,7 @@ from tasks.clips import ClipDataset
 from tasks.exits import DivergedError
 from tasks.files import sha256_of, write_json
 from tasks.train import batches, checkpoints, optimise
+from tasks.train.trainer import Trainer
 from tests.tasks import _kill
 from tests.tasks._tiny import SAMPLED, know_tiny, recipe, write_clips
 
@@ -43,10 +46,10 @@ def _store_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", AWAY)
 
 
-def _train(data: Path, folder: Path, config: dict[str, Any] | None = None, **training: Any) -> Path:
+def _train(data: Path, folder: Path, config: dict[str, Any] | None = None, *of: str, **training: Any) -> Path:
     train.run(
         "tiny",
-        recipe(config, **training),
+        recipe(config, *of, **training),
         SAMPLED,
         data / "frames" / "blobs",
         data / "clips" / "blobs",
@@ -105,6 +108,8 @@ def test_a_run_folder_holds_all_that_the_contract_names(data: Path, tmp_path: Pa
         "architecture": "tiny_autoencoder",
         "dataset": "blobs",
         "kind": "reconstruct",
+        "inputs": [0, 1, 2, 3],
+        "outputs": [0, 1, 2, 3],
         "parameters": 749,
         "latent_floats": 256,
         "config": {
@@ -140,10 +145,20 @@ def test_a_run_folder_holds_all_that_the_contract_names(data: Path, tmp_path: Pa
     assert timing["segments"][0].keys() == {"first_step", "last_step", "seconds"}
 
 
-def test_killed_anywhere_and_gone_on_with_the_run_is_the_same_to_the_last_bit(data: Path) -> None:
+@pytest.mark.parametrize(
+    ("architecture", "points"),
+    [
+        ("tiny_autoencoder", list(_kill.POINTS)),
+        # the critic learns from step 8 on: its optimizer has no state at the first of these, and has at the second
+        ("tiny_adversary", ["nowhere", "between checkpoints", "in the last step"]),
+    ],
+)
+def test_killed_anywhere_and_gone_on_with_the_run_is_the_same_to_the_last_bit(
+    data: Path, architecture: str, points: list[str]
+) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-m", "tests.tasks._kill", str(data)],
+        [sys.executable, "-m", "tests.tasks._kill", str(data), architecture, *points],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -152,19 +167,73 @@ def test_killed_anywhere_and_gone_on_with_the_run_is_the_same_to_the_last_bit(da
     )
     assert done.returncode == 0, done.stderr
     ended = json.loads(done.stdout)
+    assert list(ended) == points
     unbroken = ended.pop("nowhere")
     assert unbroken["deaths"] == [0]
-    assert set(ended) == set(_kill.POINTS) - {"nowhere"}
     for point, life in ended.items():
         assert life["deaths"] == [9, 0], point
         assert life["files"] == unbroken["files"], point
         assert life["left"] == ["tracking", "trainer.lock"], point
     # and each is one run for the tracking store: begun once, each step told once
     for number in range(len(ended) + 1):
-        (events,) = data.glob(f"killed{number}/state/tiny/tracking/*/events.jsonl")
+        (events,) = data.glob(f"{architecture}/killed{number}/state/tiny/tracking/*/events.jsonl")
         told = [json.loads(line) for line in events.read_text().splitlines()]
         assert [e["event"] for e in told].count("start") == 1
         assert [e["step"] for e in told if "loss" in e.get("values", {})] == [3, 5, 6, 9, 10, 12]
+
+
+def test_two_parts_learn_in_turn_from_crops_and_are_judged_at_their_places(data: Path, tmp_path: Path) -> None:
+    crop = {"load_height_px": 10, "load_width_px": 12, "crop_height_px": 6, "crop_width_px": 8, "mirror": True}
+    run = _train(data, tmp_path, {}, "tiny_adversary", augment=crop, ema_decay=0.0)
+    described = json.loads((run / "model.json").read_text())
+    facts = ("kind", "inputs", "outputs", "latent_floats")
+    assert [described[fact] for fact in facts] == ["interpolate", [0, 3], [1, 2], None]
+    history = pd.read_csv(run / "history.csv").set_index("step")
+    late = {"gradient_norm_discriminator", "judged", "loss_discriminator"}
+    assert set(history) == {"loss", "error", "gradient_norm", "learning_rate", "validation_psnr_db"} | late
+    for column in late:  # of 12 steps, those from 0.6 on: the last of the three that row 9 is the mean of
+        assert history[column].notna().tolist() == [False, False, False, True, True, True]
+    assert history["judged"].tolist()[3:] == history["loss_discriminator"].tolist()[3:]
+    assert history.loc[9, "judged"] == pytest.approx(2 * np.log(2), rel=0.5)  # one step's, not a third of it
+    model = modelio.load_run(run)
+    assert float(model.progress) == np.float32(11 / 12)
+    validation = ClipDataset(data / "frames" / "blobs", data / "clips" / "blobs", "validation")
+    clip_BTHWC = torch.from_numpy(validation.clips(range(6)))
+    with torch.no_grad():
+        answer = model.predict(clip_BTHWC[:, [0, 3]])
+    mse = (answer - clip_BTHWC[:, [1, 2]] / 255.0).square().flatten(1).mean(1)
+    assert history["validation_psnr_db"].iloc[-1] == pytest.approx(float((-10 * mse.log10()).mean()), abs=1e-4)
+    picture = np.asarray(Image.open(run / "samples" / "step_00000012.png"))
+    assert picture.shape == (4 * 2 * 10, 2 * 10)  # 4 clips, truth over answer; 2 places
+    np.testing.assert_array_equal(picture[:8, 10:18], clip_BTHWC[0, 2, :, :, 0])
+    np.testing.assert_array_equal(picture[10:18, 10:18], (answer[0, 1, :, :, 0] * 255).round())
+
+
+def test_a_part_gets_its_own_gradients_and_clips_them_alone(data: Path, tmp_path: Path) -> None:
+    fabric = lightning_fabric.Fabric(accelerator="cpu", devices=1)
+    config = {"critic_from": 0.0, "critic_scale": 1e4, "plain": True}
+    opened = train._open(data / "frames" / "blobs", data / "clips" / "blobs")
+    trainer = Trainer(fabric, recipe(config, "tiny_adversary", augment={}), opened, tmp_path, None)
+    clip_BTHWC = torch.from_numpy(opened.train.clips(range(8)))
+    before: Any = copy.deepcopy(trainer.model)
+    trainer._step(0, clip_BTHWC)
+
+    def clipped(part: str) -> tuple[float, list[torch.Tensor]]:
+        """The norm of a part's gradients, and what is left of them."""
+        loss, _ = before.loss({"clip": clip_BTHWC, "progress": torch.zeros(())}, part)
+        gradients = torch.autograd.grad(loss, list(before.parameters_of(part)))
+        norm = float(torch.nn.utils.get_total_norm(gradients))
+        return norm, [g / max(norm, 1.0) for g in gradients]
+
+    close = {"rtol": 1e-4, "atol": 1e-6}
+    norm, critic = clipped("discriminator")
+    assert norm > 100
+    torch.testing.assert_close([p.grad for p in trainer.model.parameters_of("discriminator")], critic, **close)
+    before.discriminator.load_state_dict(trainer.model.discriminator.state_dict())  # it stepped first
+    norm, generator = clipped("generator")
+    assert norm < 10  # clipped with the critic, next to nothing would be left
+    torch.testing.assert_close([p.grad for p in trainer.model.parameters_of("generator")], generator, **close)
+    assert all(p.requires_grad for p in trainer.model.parameters())
 
 
 def test_what_was_trained_while_the_store_was_away_is_delivered_and_found_by_register(
@@ -304,12 +373,18 @@ def test_settings_that_do_not_fit_are_refused(data: Path, tmp_path: Path) -> Non
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match="asks for 1 CUDA device"):
             _train(data, tmp_path, accelerator="cuda")
+    with pytest.raises(ValueError, match=r"crop_width_px is 9, more than the width of 8 px that the data set's frames"):
+        _train(data, tmp_path, {}, "tiny_adversary", augment={"crop_width_px": 9})
+    with pytest.raises(ValueError, match=r"makes clips of 6 x 8 px, and this architecture takes 8 x 8 px only"):
+        _train(data, tmp_path, augment={"crop_height_px": 6})
+    assert not list(tmp_path.glob("state/*/step_*"))
 
 
 @pytest.mark.torture
-def test_two_processes_train_as_one_and_go_on_after_a_kill(data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("architecture", ["tiny_autoencoder", "tiny_adversary"])
+def test_two_processes_train_as_one_and_go_on_after_a_kill(data: Path, tmp_path: Path, architecture: str) -> None:
     def life(folder: Path, devices: int, **extra: str) -> int:
-        command = [sys.executable, "-m", "tests.tasks._two", str(data), str(folder), str(devices)]
+        command = [sys.executable, "-m", "tests.tasks._two", str(data), str(folder), str(devices), architecture]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", **extra}
         return subprocess.run(command, cwd=ROOT, env=environment, timeout=300, check=False).returncode
 
