@@ -20,8 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import footage, media, metrics, pictures, sampling
-from tasks.params import Dataset, Split
+from tasks import footage, media, metrics, new_footage, pictures, sampling
 from tasks.scores import write_csv
 
 BATCH_WINDOWS = 8
@@ -33,6 +32,15 @@ Answered = Iterator[tuple["_Taken", NDArray[np.float32]]]
 
 class Model(Protocol):
     """A loaded model: `input` says how footage is read for it (`model.json`'s section of that name)."""
+
+    @property
+    def uri(self) -> str: ...
+
+    @property
+    def recipe(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
 
     @property
     def input(self) -> dict[str, Any]: ...
@@ -76,18 +84,20 @@ def reconstruct(
         The rows of `results.csv`.
 
     Raises:
-        ValueError: a path does not exist.
+        ValueError: a path does not exist, or the model is of another kind.
     """
     import pandas as pd
 
-    for path in paths:
-        if not path.exists():
-            raise ValueError(f"{path} does not exist; name a video, an image strip, or a folder of frames or videos")
+    if model.kind != "reconstruct":
+        raise ValueError(
+            f"{model.uri} is of kind {model.kind!r}, not 'reconstruct'"
+            + (f"; use: rushes interpolate FOOTAGE --model {model.recipe}" if model.kind == "interpolate" else "")
+        )
     out.mkdir(parents=True, exist_ok=True)
     results: list[dict[str, Any]] = []
-    rejects: list[dict[str, str]] = []
-    for root, source in _sources(paths, rejects):
-        name = _free_name(source.source, {row["source"] for row in results})
+    rejects: list[new_footage.Reject] = []
+    for root, source in new_footage.sources(paths, STAGE, rejects):
+        name = new_footage.free_name(source.source, {row["source"] for row in results})
         try:
             results.append(_one(model, root, source, name, out, batch_windows))
             say(f"{source.path}: {results[-1]['frames']} frames, {results[-1]['psnr_db']:.2f} dB")
@@ -96,28 +106,10 @@ def reconstruct(
         except TooShortError as error:
             rejects.append({"path": source.path, "stage": STAGE, "reason": str(error)})
     write_csv(pd.DataFrame(results, columns=list(RESULTS)), out / "results.csv")
-    write_csv(pd.DataFrame(rejects, columns=["path", "stage", "reason"]), out / "rejects.csv")
+    write_csv(pd.DataFrame(rejects, columns=new_footage.REJECT_COLUMNS), out / "rejects.csv")
     if rejects:
         say(f"{len(rejects)} left out; {out / 'rejects.csv'} says why")
     return results
-
-
-def _sources(paths: list[Path], rejects: list[dict[str, str]]) -> Iterator[tuple[Path, footage.Source]]:
-    """Every source below the paths with the folder its path starts at; what is none goes to `rejects`."""
-    for path in paths:
-        root = path.resolve().parent
-        anything = Dataset(footage=str(root), label="none", split=Split(test=("none",)))  # its split is not read
-        found, refused = footage.list_sources(root, anything, only=path.resolve().name)
-        rejects += [{"path": r.path, "stage": STAGE, "reason": r.reason} for r in refused]
-        if not found and not refused:
-            rejects.append({"path": path.name, "stage": STAGE, "reason": "holds no video, image strip or frame folder"})
-        yield from ((root, source) for source in found)
-
-
-def _free_name(name: str, taken: set[str]) -> str:
-    """The id, or the id with a number where two folders hold files of one name."""
-    names = itertools.chain([name], (f"{name}-{n}" for n in itertools.count(2)))
-    return next(n for n in names if n not in taken)
 
 
 def _one(model: Model, root: Path, source: footage.Source, name: str, out: Path, batch_windows: int) -> dict[str, Any]:

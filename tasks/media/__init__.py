@@ -1,7 +1,7 @@
 """The only module that opens media: what a file really holds, its frames in order, images, subclip files.
 
-Its parts are `video` (containers), `readers` (PyAV and decord) and `encode` (ffmpeg); the rest of Rushes
-imports this one.
+Its parts are `video` (containers), `sound`, `readers` (PyAV and decord), `shots` (the scene filter) and `encode`
+(ffmpeg); the rest of Rushes imports this one.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ import numpy as np
 
 from tasks.media.encode import Frame, encode_video
 from tasks.media.readers import Converter, witnessed
+from tasks.media.shots import scene_scores, video_scene_scores
+from tasks.media.sound import Sound, sound_of
 from tasks.media.video import MAX_FRAME_PIXELS, MediaError, VideoInfo, probe
 
 __all__ = [
     "Frame",
     "MediaError",
+    "Sound",
     "VideoInfo",
     "cut",
     "encode_video",
@@ -29,6 +32,9 @@ __all__ = [
     "read_frames",
     "read_image",
     "resize",
+    "scene_scores",
+    "sound_of",
+    "video_scene_scores",
 ]
 
 MAX_IMAGE_PIXELS = 4 * MAX_FRAME_PIXELS  # a strip holds many frames

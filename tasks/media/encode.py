@@ -7,15 +7,16 @@ import itertools
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from tasks import files
+from tasks.media.sound import Sound
 
-ENCODE_TIMEOUT_SECONDS = 600.0
+STUCK_SECONDS = 600.0
 
 Frame = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -26,16 +27,20 @@ def encode_video(
     *,
     frames_per_second: float,
     crf: int = 18,
-    timeout_seconds: float = ENCODE_TIMEOUT_SECONDS,
+    sound: Sound | None = None,
+    stuck_seconds: float = STUCK_SECONDS,
 ) -> None:
     """Write frames as an H.264 mp4 that every browser plays (yuv420p, BT.709, index in front), atomically.
 
     Equal frames give equal bytes (one encoder thread, no dates). A frame of odd height or width is widened by its own
-    edge, because yuv420p needs even sizes.
+    edge, because yuv420p needs even sizes. Frames are taken one by one, as fast as ffmpeg takes them: a film of any
+    length goes through in the memory of a few.
 
     Args:
-        frames: uint8 RGB, each (height, width, 3), all of one shape; consumed one by one.
+        frames: uint8 RGB, each (height, width, 3), all of one shape.
         crf: x264's quality, 0 (lossless) to 51; 18 looks like the original.
+        sound: tracks to stand beside the frames, whole.
+        stuck_seconds: how long ffmpeg may take none of what it is given before it is stopped.
 
     Raises:
         ValueError: no frame, a frame of another shape or dtype, or ffmpeg's own words when it fails.
@@ -48,17 +53,14 @@ def encode_video(
         raise ValueError(f"frames for {path} have to be uint8 (height, width, 3), got {first.dtype} {first.shape}")
     with files.replacing(path) as temporary, tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            _command(first.shape[0], first.shape[1], frames_per_second, crf, temporary),
+            _command(first.shape[0], first.shape[1], frames_per_second, crf, sound, temporary),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=log,
         )
-        watchdog = threading.Timer(timeout_seconds, process.kill)  # a full pipe would wait for a stuck ffmpeg for ever
-        watchdog.start()
         try:
-            _feed(process, itertools.chain([first], iterator), first.shape, path)
+            _feed(process, itertools.chain([first], iterator), first.shape, path, stuck_seconds)
         finally:
-            watchdog.cancel()
             if process.poll() is None:
                 process.kill()
             process.wait()
@@ -66,7 +68,9 @@ def encode_video(
             raise ValueError(f"ffmpeg could not write {path} (exit {process.returncode}); it said: {_last_words(log)}")
 
 
-def _feed(process: subprocess.Popen[bytes], frames: Iterable[Frame], shape: tuple[int, ...], path: Path) -> None:
+def _feed(
+    process: subprocess.Popen[bytes], frames: Iterable[Frame], shape: tuple[int, ...], path: Path, stuck_seconds: float
+) -> None:
     odd = ((0, shape[0] % 2), (0, shape[1] % 2), (0, 0))
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError), process.stdin as pipe:  # ffmpeg's exit status says what went wrong
@@ -74,36 +78,52 @@ def _feed(process: subprocess.Popen[bytes], frames: Iterable[Frame], shape: tupl
             if frame.shape != shape or frame.dtype != np.uint8:
                 process.kill()
                 raise ValueError(f"a frame for {path} is {frame.dtype} {frame.shape}, the first was uint8 {shape}")
-            pipe.write(np.pad(frame, odd, mode="edge").tobytes())
-    process.wait()
+            with _killed_after(process, stuck_seconds):
+                pipe.write(np.pad(frame, odd, mode="edge").tobytes())
+    with _killed_after(process, stuck_seconds):
+        process.wait()
 
 
-def _command(height_px: int, width_px: int, frames_per_second: float, crf: int, output: Path) -> list[str]:
+@contextlib.contextmanager
+def _killed_after(process: subprocess.Popen[bytes], seconds: float) -> Iterator[None]:
+    """A full pipe would wait for a stuck ffmpeg for ever."""
+    watchdog = threading.Timer(seconds, process.kill)
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+
+
+def _command(
+    height_px: int, width_px: int, frames_per_second: float, crf: int, sound: Sound | None, output: Path
+) -> list[str]:
     import ffmpeg
     import imageio_ffmpeg
 
     size = f"{width_px + width_px % 2}x{height_px + height_px % 2}"
-    graph = (
-        ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", s=size, framerate=repr(float(frames_per_second)))
-        .filter("scale", out_color_matrix="bt709", out_range="tv", flags="accurate_rnd+full_chroma_int")
-        .output(
-            f"file:{output}",  # file: or a name such as http:x.mp4 would be taken for an address
-            format="mp4",
-            vcodec="libx264",
-            pix_fmt="yuv420p",
-            crf=crf,
-            threads=1,  # x264's bytes depend on the thread count
-            colorspace="bt709",
-            color_primaries="bt709",
-            color_trc="bt709",
-            color_range="tv",
-            movflags="+faststart",
-            fflags="+bitexact",
-            map_metadata=-1,
-            **{"flags:v": "+bitexact"},
-        )
-        .global_args("-nostdin", "-loglevel", "error", "-y")
-    )
+    pictures = ffmpeg.input(
+        "pipe:", format="rawvideo", pix_fmt="rgb24", s=size, framerate=repr(float(frames_per_second))
+    ).filter("scale", out_color_matrix="bt709", out_range="tv", flags="accurate_rnd+full_chroma_int")
+    graph = ffmpeg.output(
+        pictures,
+        *([sound.input()] if sound else []),
+        f"file:{output}",  # file: or a name such as http:x.mp4 would be taken for an address
+        format="mp4",
+        vcodec="libx264",
+        pix_fmt="yuv420p",
+        crf=crf,
+        threads=1,  # x264's bytes depend on the thread count
+        colorspace="bt709",
+        color_primaries="bt709",
+        color_trc="bt709",
+        color_range="tv",
+        movflags="+faststart",
+        fflags="+bitexact",
+        map_metadata=-1,
+        **{"flags:v": "+bitexact"},
+        **(sound.settings() if sound else {}),
+    ).global_args("-nostdin", "-loglevel", "error", "-y")
     command: list[str] = graph.compile(cmd=imageio_ffmpeg.get_ffmpeg_exe())
     return command
 

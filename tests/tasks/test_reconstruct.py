@@ -24,7 +24,10 @@ HUNDREDTHS_IN_TEN_FRAMES = [0, 1, 2, 3, 0, 1, 2, 3, 2, 3]  # the last window is 
 class OffByPlace:
     """Answers the input, made brighter by 0.01 for every frame that stands before it in the window."""
 
-    def __init__(self, **settings: Any) -> None:
+    uri, recipe = "models:/rushes-off@champion", "off"
+
+    def __init__(self, kind: str = "reconstruct", **settings: Any) -> None:
+        self.kind = kind
         self.input = {"height_px": SIDE, "width_px": SIDE, "fit": "crop", "gray": True, "length_frames": T, **settings}
 
     def predict(self, clip_BTHWC: np.ndarray) -> np.ndarray:
@@ -116,6 +119,14 @@ def test_single_files_and_files_of_one_name(tmp_path: Path) -> None:
     )
     with pytest.raises(ValueError, match=r"nowhere does not exist"):
         reconstruct(OffByPlace(), [tmp_path / "nowhere"], tmp_path / "out")
+
+
+def test_a_model_of_another_kind_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    strip = write_strip(tmp_path / "x.png", 4)
+    fix = "models:/rushes-off@champion is of kind 'interpolate', not 'reconstruct'; use: rushes interpolate FOOTAGE"
+    with pytest.raises(ValueError, match=f"^{fix} --model off$"):
+        reconstruct(OffByPlace("interpolate"), [strip], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_spacing_and_colour_the_model_was_trained_with(tmp_path: Path) -> None:
