@@ -43,7 +43,7 @@ class RenderedStreets(Section):
     """Footage that Rushes draws itself: streets with people who walk past each other, in the MOTChallenge layout."""
 
     draw: Literal["streets"]
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     sequences: Annotated[int, Field(ge=1, le=99)] = 8
     frames: Annotated[int, Field(ge=2, le=5000)] = 60
     height_px: Annotated[int, Field(ge=64, le=1080, multiple_of=2)] = 216

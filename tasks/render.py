@@ -1,4 +1,4 @@
-"""The built-in footage: human actions, drawn and encoded, the same bytes for the same settings.
+"""The built-in footage, drawn, the same bytes for the same settings: human actions here, streets in `render_streets`.
 
     <out_dir>/<action>/performer<NN>_<action>.mp4      H.264, yuv420p, NN = 01 ... performers
 
@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import files, media
-from tasks.drawing import actions, cast, clothes, figures, scenery
+from tasks.drawing import actions, bodies, cast, clothes, figures, scenery
 from tasks.drawing.figures import Array
 from tasks.params import RenderedActions, RenderedStreets
+from tasks.render_streets import render_streets
 
 CANVAS_SCALE = 2  # pixels drawn for each pixel written, along each side
 STATURE = 0.69  # a person of mean height, in picture heights: arms raised in a jump still fit
@@ -31,11 +32,10 @@ CRF = 18
 
 def run(settings: RenderedActions | RenderedStreets, out_dir: Path) -> None:
     """Draw what the settings describe; an existing `out_dir` is replaced, and only once the new one is complete."""
-    values = settings.model_dump(exclude={"draw"})
     if isinstance(settings, RenderedActions):
-        render_actions(out_dir, **values)
+        render_actions(out_dir, **settings.model_dump(exclude={"draw"}))
     else:
-        raise ValueError("rendered streets: not there yet")
+        render_streets(out_dir, settings)
 
 
 def render_actions(
@@ -90,8 +90,8 @@ def film(
     for frame in range(frames):
         dx, dy = (float(v) for v in camera_px[frame])
         canvas = _look_at(scene, dx, dy, scale_px, width_px * CANVAS_SCALE)
-        view = figures.View(middle_px[0] - dx, middle_px[1] - dy, stature_px)
-        figures.draw_figure(canvas, figure, at, frame, float(pose.yaw[frame]), view)
+        view = bodies.View(middle_px[0] - dx, middle_px[1] - dy, stature_px)
+        bodies.draw_figure(canvas, figure, at, frame, float(pose.yaw[frame]), view)
         small = cv2.resize(canvas, (width_px, height_px), interpolation=cv2.INTER_AREA)
         small += take.standard_normal((height_px, width_px, 1), dtype=np.float32) * np.float32(SENSOR_NOISE)
         yield np.clip(small + np.float32(0.5), 0, 255).astype(np.uint8)

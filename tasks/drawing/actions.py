@@ -7,7 +7,7 @@ handedness, posture; the same manner in two actions is recognisably the same per
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -157,9 +157,25 @@ def _legs(pose: dict[str, Array], cycle: Array, swing: Array, knee: float, lean:
         pose["toes"][:, side] = np.where(thigh < lean, 1.0, 0.5) * (thigh - lean) * 0.9
 
 
+def stroll(seconds: Array, walked: Array, yaw: Array, manner: Manner) -> Pose:
+    """Walking along any way, on the spot: `walked` statures by each of `seconds`, facing `yaw` radians; all (T,)."""
+    pose, swing = _rest(seconds, manner), 0.42 * manner.reach
+    pose["yaw"] = yaw
+    cycle = (walked / (4 * 0.475 * np.sin(swing)) + manner.phase).astype(np.float32)  # stride length fits the speed
+    ahead = (swing * (0.45 + 0.55 * np.abs(np.sin(yaw)))).astype(np.float32)
+    _legs(pose, cycle, ahead, 0.85, 0.02)
+    for side in (0, 1):
+        back = -np.sin(_TURN * (cycle + 0.5 * side)) * ahead
+        pose["upper_arm"][:, side] = _out(_rad(8) + 0 * cycle, 0.95 * back - 0.04)
+        pose["forearm"][:, side] = _out(_rad(5) + 0 * cycle, 1.05 * back + 0.30)
+    pose["twist"] = (0.16 * np.sin(_TURN * cycle)).astype(np.float32)
+    pose["spine"][:, 1] += 0.05
+    return Pose(**pose, planted=False)
+
+
 def _walk(seconds: Array, manner: Manner, half_width: float) -> Pose:
     """To and fro across the picture, turning towards the camera before each edge."""
-    pose, speed, swing = _rest(seconds, manner), 0.62 * manner.tempo, 0.42 * manner.reach
+    pose, speed = _rest(seconds, manner), 0.62 * manner.tempo
     edge, step = max(half_width - 0.26, 0.12), float(seconds[1] - seconds[0]) if len(seconds) > 1 else 0.0
     aim = heading = float(2 * manner.hand - 1)
     x = -heading * edge * 0.9
@@ -169,18 +185,8 @@ def _walk(seconds: Array, manner: Manner, half_width: float) -> Pose:
         heading += float(np.clip(aim - heading, -2.6 * step, 2.6 * step))
         x += speed * float(np.sin(heading * np.pi / 2)) * step
         pose["yaw"][i], pose["place"][i] = heading * np.deg2rad(82), x
-    cycle = (seconds * speed / (4 * 0.475 * np.sin(swing)) + manner.phase).astype(
-        np.float32
-    )  # stride length fits the speed
-    ahead = (swing * (0.45 + 0.55 * np.abs(np.sin(pose["yaw"])))).astype(np.float32)
-    _legs(pose, cycle, ahead, 0.85, 0.02)
-    for side in (0, 1):
-        back = -np.sin(_TURN * (cycle + 0.5 * side)) * ahead
-        pose["upper_arm"][:, side] = _out(_rad(8) + 0 * cycle, 0.95 * back - 0.04)
-        pose["forearm"][:, side] = _out(_rad(5) + 0 * cycle, 1.05 * back + 0.30)
-    pose["twist"] = (0.16 * np.sin(_TURN * cycle)).astype(np.float32)
-    pose["spine"][:, 1] += 0.05
-    return Pose(**pose, planted=False)
+    gait = stroll(seconds, seconds * speed, pose["yaw"], manner)
+    return replace(gait, place=pose["place"])
 
 
 def _run_in_place(seconds: Array, manner: Manner, half_width: float) -> Pose:

@@ -1,7 +1,7 @@
-"""Drawing an articulated person: joint angles -> joints in space -> shaded, textured limbs on a picture.
+"""What an articulated person is: joint angles -> joints in space, and the limbs that cover them.
 
-Nothing here knows an action or a place. Units are the person's own height ("statures") until `draw_figure`
-scales them to pixels. A part of the body is a tapered, round-ended tube between two joints:
+Nothing here knows an action, a place or a picture. Units are the person's own height ("statures").
+A part of the body is a tapered, round-ended tube between two joints:
 
         a ------------------- b          radius: (64,) along a -> b, in statures
       (   ) radius(t)         )          texture: (64, 64, 3), rows along a -> b, columns once around,
@@ -21,11 +21,6 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 Real = NDArray[np.floating[Any]]
 TABLE = 64  # samples along a part, and around it
-CAMERA_PITCH = 0.13  # radians the camera looks down, so that feet pointing at it still show
-_LIGHT = np.array(
-    [-0.48, -0.58, 0.66], np.float32
-)  # from the upper left, in picture axes (x right, y down, z to the camera)
-_ARC = np.arcsin(np.linspace(-1.0, 1.0, 257)).astype(np.float32) / np.float32(2 * np.pi) * TABLE
 
 
 @dataclass(frozen=True)
@@ -149,98 +144,3 @@ def _stand(at: dict[str, Real], build: Build, pose: Pose) -> dict[str, Array]:
         x, y, z = (point + shift).T
         world[name] = np.stack([x * cos + z * sin + pose.place, y, z * cos - x * sin], axis=1).astype(np.float32)
     return world
-
-
-@dataclass(frozen=True)
-class View:
-    """Where the world lies in a picture: the pixel of its origin on the ground, and the pixels of one stature."""
-
-    x_px: float
-    y_px: float
-    stature_px: float
-
-    def project(self, point: Array) -> tuple[float, float, float]:
-        """World (3,) -> x and y in pixels, and depth in statures (larger is nearer)."""
-        x, y, z = (float(v) for v in point)
-        rise = y * float(np.cos(CAMERA_PITCH)) - z * float(np.sin(CAMERA_PITCH))
-        return self.x_px + x * self.stature_px, self.y_px - rise * self.stature_px, z
-
-
-def draw_figure(canvas: Array, figure: Figure, at: dict[str, Array], frame: int, yaw: float, view: View) -> None:
-    """Draw one frame of a person, with a soft shadow on the ground, onto `canvas`: float32 (H, W, 3), 0..255, in place.
-
-    `at` is what `joints` returned; `yaw` is where the person faces in this frame, in radians.
-    """
-    for name in "rl":
-        foot = (at["heel_" + name][frame] + at["toe_" + name][frame]) / 2
-        _shadow(canvas, foot, view, 0.10, 0.026, 0.42 / (1.0 + 12.0 * max(float(foot[1]), 0.0)))
-    _shadow(canvas, at["pelvis"][frame], view, 0.26, 0.06, 0.30)
-    placed = []
-    for index, part in enumerate(figure.parts):
-        start, end = view.project(at[part.a][frame]), view.project(at[part.b][frame])
-        placed.append(((start[2] + end[2]) / 2 + part.nearer, index, start, end))
-    for depth, index, start, end in sorted(placed):
-        part = figure.parts[index]
-        width = float(np.hypot(np.cos(yaw), part.thickness * np.sin(yaw)))
-        brightness = float(np.clip(1.0 + 0.9 * (depth - part.nearer), 0.8, 1.08))  # the far side gets less light
-        _draw_part(canvas, part, start, end, view.stature_px * width, yaw, brightness)
-
-
-def _shadow(canvas: Array, point: Array, view: View, across: float, deep: float, dark: float) -> None:
-    """Darken the ground under `point`; `across` and `deep` are the shadow's reach in statures."""
-    x, y, _ = view.project(point * np.array([1, 0, 1], np.float32))
-    reach_x, reach_y = across * view.stature_px, deep * view.stature_px
-    window = _window(canvas, x - 2.5 * reach_x, y - 2.5 * reach_y, x + 2.5 * reach_x, y + 2.5 * reach_y)
-    if window is not None:
-        rows, columns, patch = window
-        fall = np.exp(-(((columns - x) / reach_x) ** 2))[None, :] * np.exp(-(((rows - y) / reach_y) ** 2))[:, None]
-        patch *= (1.0 - dark * fall)[..., None].astype(np.float32)
-
-
-def _window(canvas: Array, left: float, top: float, right: float, bottom: float) -> tuple[Array, Array, Array] | None:
-    """Row and column coordinates and the view of the canvas inside a box; None where the box lies outside."""
-    rows, columns = canvas.shape[:2]
-    x0, x1 = max(int(left), 0), min(int(right) + 2, columns)
-    y0, y1 = max(int(top), 0), min(int(bottom) + 2, rows)
-    if x0 >= x1 or y0 >= y1:
-        return None
-    return np.arange(y0, y1, dtype=np.float32), np.arange(x0, x1, dtype=np.float32), canvas[y0:y1, x0:x1]
-
-
-def _draw_part(
-    canvas: Array,
-    part: Part,
-    start: tuple[float, ...],
-    end: tuple[float, ...],
-    scale: float,
-    yaw: float,
-    brightness: float,
-) -> None:
-    radius = part.radius * np.float32(scale)
-    reach = float(radius.max()) + 1.0
-    (ax, ay), (bx, by) = start[:2], end[:2]
-    window = _window(canvas, min(ax, bx) - reach, min(ay, by) - reach, max(ax, bx) + reach, max(ay, by) + reach)
-    if window is None:
-        return
-    rows, columns, patch = window
-    length = max(float(np.hypot(bx - ax, by - ay)), 1e-3)
-    ux = np.float32((bx - ax) / length)
-    uy = np.float32((by - ay) / length if length > 1e-3 else 1.0)  # a ball: any axis will do
-    dx, dy = (columns - np.float32(ax))[None, :], (rows - np.float32(ay))[:, None]
-    along, across = dx * ux + dy * uy, dx * uy - dy * ux
-    inside = np.clip(along, 0.0, np.float32(length))
-    row = (inside * np.float32((TABLE - 1) / length) + np.float32(0.5)).astype(np.int32)
-    slope = np.gradient(radius) * np.float32((TABLE - 1) / length)
-    upright = (1.0 / np.sqrt(1.0 + slope * slope)).astype(np.float32)
-    r, beyond = radius[row], (along - inside) * np.float32(part.flat)
-    coverage = np.clip((r - np.sqrt(across * across + beyond * beyond)) * upright[row] + np.float32(0.5), 0.0, 1.0)
-    q, e = np.clip(across / r, -1.0, 1.0), np.clip(np.float32(0.4) * beyond / r - (slope * upright)[row], -1.0, 1.0)
-    towards = np.sqrt(np.maximum(1.0 - q * q - e * e, 0.0))  # the surface normal's share towards the camera
-    lit = q * (uy * _LIGHT[0] - ux * _LIGHT[1]) + e * (ux * _LIGHT[0] + uy * _LIGHT[1]) + towards * _LIGHT[2]
-    shade = (np.float32(0.56) + np.float32(0.40) * np.maximum(lit, 0.0) + np.float32(0.12) * towards) * np.float32(
-        brightness
-    )
-    turn = np.float32(TABLE * 1.5 - yaw / (2 * np.pi) * TABLE)
-    column = (_ARC[(q * 128 + np.float32(128.5)).astype(np.int32)] + turn).astype(np.int32) % TABLE
-    colour = part.texture.reshape(-1, 3)[row * TABLE + column] * shade[..., None]
-    patch += (colour - patch) * coverage[..., None]
