@@ -15,6 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
+from flows import _tables
+
 app = typer.Typer(
     help="From raw footage to trained, versioned, honestly judged video models.",
     no_args_is_help=True,
@@ -62,26 +64,6 @@ def _project() -> Iterator[Path]:
         yield root
 
 
-def _print(value: Any, as_json: bool) -> None:
-    if as_json:
-        sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
-        return
-    if not value:
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in value[0]:
-        table.add_column(str(column).replace("_", " "))
-    for row in value:
-        table.add_row(
-            *("" if cell is None else f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row.values())
-        )
-    # A pipe has no width: nothing is wrapped or cut there.
-    Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 400).print(table)
-
-
 def _lifecycle(recipes: list[str] | None, force: bool) -> dict[str, Any]:
     from flows._progress import showing
     from flows.lifecycle import lifecycle
@@ -93,18 +75,20 @@ def _lifecycle(recipes: list[str] | None, force: bool) -> dict[str, Any]:
 
 @app.command()
 def demo(as_json: Json = False) -> None:
-    """Draw the built-in footage, run everything, reconstruct a few held-out videos with the champions."""
+    """Draw the built-in footage, run everything, use the champions on a few held-out videos."""
     from flows.demo import demo as run_demo
 
     with _project() as root:
         result = _lifecycle(None, force=False)
-        reconstructed = run_demo(root)
+        used = run_demo(root, say=lambda line: sys.stderr.write(f"{line}\n"))
         summary = json.loads((Path(result["report"]).parent / "metrics.json").read_text())
         if as_json:
-            _print({**result, "metrics": summary, "reconstructed": reconstructed}, True)
+            _tables.show({**result, "metrics": summary, **used}, True)
             return
-        _print(_scores(root), False)
-        sys.stdout.write("\nReconstructed by the champions:\n" + "".join(f"  {path}\n" for path in reconstructed))
+        _tables.show(_tables.scores(root), False)
+        for what, written in used.items():
+            if written:
+                sys.stdout.write(f"\n{what.capitalize()} by the champions:\n" + "".join(f"  {p}\n" for p in written))
         sys.stdout.write(f"\nReport: {result['report']}\n")
 
 
@@ -118,9 +102,9 @@ def run(
     with _project() as root:
         result = _lifecycle(recipes or None, force)
         if as_json:
-            _print(result, True)
+            _tables.show(result, True)
             return
-        _print(_scores(root), False)
+        _tables.show(_tables.scores(root), False)
         sys.stdout.write(f"\nReport: {result['report']}\n")
 
 
@@ -134,13 +118,13 @@ def plan(recipes: Recipes = None, as_json: Json = False) -> None:
     with _project() as root:
         planned = _dvc.plan(root, recipes or None)
         if as_json:
-            _print([asdict(stage) for stage in planned], True)
+            _tables.show([asdict(stage) for stage in planned], True)
             return
         rows = []
         for stage in planned:
             why = "; ".join(stage.reasons[:3]) + (" …" if len(stage.reasons) > 3 else "")
             rows.append({"stage": stage.stage, "runs": "yes" if stage.runs else "-", "why": why})
-        _print(rows, False)
+        _tables.show(rows, False)
 
 
 @app.command()
@@ -154,9 +138,9 @@ def report(
     with _project() as root:
         page = _dvc.outputs(root, "report")[0] / "index.html"
         if as_json:
-            _print({"report": str(page), "metrics": json.loads((page.parent / "metrics.json").read_text())}, True)
+            _tables.show({"report": str(page), "metrics": json.loads((page.parent / "metrics.json").read_text())}, True)
         else:
-            _print(_scores(root), False)
+            _tables.show(_tables.scores(root), False)
             sys.stdout.write(f"\nReport: {page}\n")
         if open_:
             typer.launch(page.as_uri())
@@ -179,11 +163,48 @@ def reconstruct(
     with _project():
         loaded = tracking.load(tracking.resolve(model))
         done = run_reconstruct(loaded, footage, out, say=lambda line: sys.stderr.write(f"{line}\n"))
-    _print(done, as_json)
+    _tables.show(done, as_json)
     if not as_json:
         sys.stdout.write(f"\nResults: {out}\n")
     if not done:
         raise ValueError(f"nothing could be reconstructed; {out / 'rejects.csv'} says why")
+
+
+@app.command()
+def interpolate(
+    footage: Annotated[list[Path], typer.Argument(help="Videos, frame folders, MOT sequences, or folders of them.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The .mp4 to write (replaced if it is there); or a folder.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="A recipe (its champion), models:/NAME@ALIAS, or models:/NAME/VERSION. Default: the champion of the"
+            " only recipe of kind interpolate.",
+            show_default=False,
+        ),
+    ] = None,
+    times: Annotated[int, typer.Option(min=2, max=100, help="Frames to make of one.")] = 6,
+    slow: Annotated[
+        bool,
+        typer.Option(
+            "--slow/--keep-duration",
+            help="Slow motion at the footage's frame rate, without sound; or a higher rate, as long, with its sound.",
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make frames between the frames of footage with a registered model: a higher frame rate, or slow motion."""
+    from tasks import tracking
+    from tasks.interpolate import interpolate as run_interpolate
+
+    footage, out = [path.absolute() for path in footage], out.absolute()
+    with _project():
+        loaded = tracking.load(tracking.resolve(model) if model else tracking.champion_of_kind("interpolate"))
+        done = run_interpolate(
+            loaded, footage, out, times=times, slow=slow, say=lambda line: sys.stderr.write(f"{line}\n")
+        )
+    _tables.show(done, as_json)
+    if not done:
+        raise ValueError(f"no video could be made; {out / 'rejects.csv'} says why")
 
 
 @app.command()
@@ -194,11 +215,11 @@ def models(as_json: Json = False) -> None:
     with _project():
         listed = tracking.list_models()
         if as_json:
-            _print(listed, True)
+            _tables.show(listed, True)
             return
         if not listed:
             sys.stdout.write("No model is registered yet; rushes run registers what it trains.\n")
-        _print([_brief(version) for version in listed], False)
+        _tables.show([_tables.brief(version) for version in listed], False)
 
 
 @app.command()
@@ -210,45 +231,9 @@ def doctor(as_json: Json = False) -> None:
     from tasks.exits import BAD_INPUT
 
     found = [asdict(check) for check in checks()]
-    _print(found, as_json)
+    _tables.show(found, as_json)
     if any(check["state"] == "wrong" for check in found):
         raise SystemExit(BAD_INPUT)
-
-
-def _brief(version: dict[str, Any]) -> dict[str, Any]:
-    """A version of the registry in a line that a terminal holds."""
-    hashes = {"commit": "git_commit", "dvc.lock": "dvc_lock_sha256", "flow run": "flow_run_id"}
-    return {
-        "model": version["model"], "version": version["version"], "aliases": ", ".join(version["aliases"]),
-        "metric": version["metric"], "score": version["value"],
-        "95% interval": f"{version['low'] or 0:.2f} to {version['high'] or 0:.2f}",
-        **{name: (version[key] or "")[:8] for name, key in hashes.items()},
-    }  # fmt: skip
-
-
-def _scores(root: Path) -> list[dict[str, Any]]:
-    """One row a recipe: what the report's index says."""
-    from flows import _dvc
-    from tasks import params
-
-    rows = []
-    for recipe in sorted(params.load(root / "params.yaml").recipes):
-        try:
-            folder = _dvc.outputs(root, f"evaluate@{recipe}")[0]
-        except ValueError:
-            continue
-        m = json.loads((folder / "metrics.json").read_text())
-        primary = m["primary"]
-        baseline, best = max(
-            ((name, answer[primary["metric"]]["value"]) for name, answer in m["answers"].items() if name != "model"),
-            key=lambda pair: pair[1] if primary["higher_is_better"] else -pair[1],
-        )
-        rows.append({
-            "recipe": recipe, "metric": primary["metric"], "score": primary["value"],
-            "95% interval": f"{primary['low']:.2f} to {primary['high']:.2f}",
-            "best baseline": f"{best:.2f} ({baseline})", "gain": round(primary["value"] - best, 3),
-        })  # fmt: skip
-    return rows
 
 
 if __name__ == "__main__":

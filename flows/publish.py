@@ -8,7 +8,7 @@ from typing import Any
 from prefect.runtime import flow_run
 
 from flows import _dvc
-from tasks import evaluate, params, tracking
+from tasks import evaluate, modelio, params, tracking
 from tasks.files import write_json
 
 
@@ -40,14 +40,20 @@ def publish_recipe(root: Path, recipe: str) -> dict[str, Any]:
 
 
 def _champion_today(root: Path, name: str) -> dict[str, Any] | None:
-    """The champion's score on the clips its challenger was judged on; None where it takes clips of another shape."""
+    """The champion's score on the clips its challenger was judged on; None where it takes clips of another shape, or
+    is shown or answers other frames of them."""
     known = params.load(root / "params.yaml")
     recipe = known.recipe(name)
     now = known.dataset(recipe.dataset)
     frames, clips = (_dvc.outputs(root, f"{stage}@{recipe.dataset}")[0] for stage in ("sample", "assemble"))
+    challenger = modelio.description_of(_dvc.outputs(root, f"train@{name}")[0])
     champion = tracking.load(tracking.resolve(name))
     takes = {key: champion.input[key] for key in ("height_px", "width_px", "gray", "length_frames")}
     if takes != {**now.frames.model_dump(include=set(takes)), "length_frames": now.clips.length_frames}:
+        return None
+    if [champion.kind, list(champion.inputs), list(champion.outputs)] != [
+        challenger[key] for key in ("kind", "inputs", "outputs")
+    ]:
         return None
     weights_sha256 = tracking.registry_record(name)["champion"]["weights_sha256"]
     return evaluate.judge_again(champion.predict, weights_sha256, recipe, frames, clips)

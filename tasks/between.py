@@ -77,15 +77,27 @@ class Video:
     clock: Clock
     counts: dict[str, int]
 
-    def frames(self, source: Iterable[tuple[float, Frame]]) -> Iterator[Frame]:
-        """Every frame of the video in order; the source is read one frame ahead, no more."""
+    def frames(self, source: Iterable[tuple[int, float, Frame]]) -> Iterator[Frame]:
+        """Every frame of the video in order; the source is read one frame ahead, no more.
+
+        Args:
+            source: number, time in seconds and picture of every frame, as `footage.open_frames` gives them.
+        """
         before: tuple[float, Frame] | None = None
-        scene = Scene()
-        for seconds, frame in source:
-            here = self.clock.place(seconds)
-            score = scene(frame)
+        cut = False
+        latest: list[Frame] = []  # not itertools.tee, which keeps up to 57 frames that both have seen
+
+        def looked_at() -> Iterator[tuple[int, float, Frame]]:
+            for number, seconds, frame in source:
+                latest[:] = [frame]
+                yield number, seconds, frame
+
+        for scene in media.scenes(looked_at()):
+            here, frame = self.clock.place(scene.seconds), latest[0]
+            # Right after a cut any change is a small one to the score; the difference itself then tells.
+            cut = before is not None and (scene.difference if cut else scene.score) >= CUT_SCORE
             if before is not None:
-                yield from self._counted(self._between(*before, here, frame, score >= CUT_SCORE))
+                yield from self._counted(self._between(*before, here, frame, cut))
             before = here, frame
         assert before is not None  # a source has frames, or opening it was an error
         yield from self._counted(before[1] for _ in range(math.ceil(before[0] - NEAR), self.clock.end(before[0])))
@@ -136,23 +148,3 @@ def _rendered(model: Renderer, first: Frame, second: Frame, shares: list[float])
         made = np.concatenate([model.render(np.ascontiguousarray(pair[..., k]), times)[0] for k in layers], axis=-1)
         for picture in made:
             yield np.rint(picture.clip(0.0, 1.0) * 255).astype(np.uint8)
-
-
-class Scene:
-    """ffmpeg's scene score of each frame after the one before, 0 to 1: the mean difference of luma, and its change."""
-
-    def __init__(self) -> None:
-        self._luma: Frame | None = None
-        self._difference = 0.0
-
-    def __call__(self, frame: Frame) -> float:
-        import cv2
-
-        luma = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
-        before, self._luma = self._luma, luma
-        if before is None:
-            return 0.0
-        difference = float(cv2.absdiff(luma, before).mean())
-        score = min(difference, abs(difference - self._difference)) / 100
-        self._difference = difference
-        return min(score, 1.0)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tasks import between, footage, listing, media, new_footage
-from tasks.media import Frame
 from tasks.scores import write_csv
 
 STAGE = "interpolate"
@@ -145,12 +144,12 @@ def _one(
     counts = {"read": 0, "written": 0, "cuts": 0}
     shown = between.Video(model, clock, counts)
 
-    def told() -> Iterator[tuple[float, Frame]]:
-        for _, seconds, frame in footage.open_frames(root, source):
+    def told() -> Iterator[tuple[int, float, media.Frame]]:
+        for frame in footage.open_frames(root, source):
             counts["read"] += 1
             if counts["read"] % SAY_EVERY_FRAMES == 0:
                 say(f"{source.path}: {counts['read']} of {source.frames} frames")
-            yield seconds, frame
+            yield frame
 
     rate = clock.rate * (1 if slow else times)
     media.encode_video(shown.frames(told()), out, frames_per_second=rate, sound=sound)

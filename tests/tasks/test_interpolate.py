@@ -168,7 +168,7 @@ def test_frames_at_uneven_times_are_rendered_for_an_even_clock(tmp_path: Path) -
     length = media.probe(tmp_path / "a.mp4").duration_seconds
     assert (count, float(seconds), float(rate)) == (24, pytest.approx(length), pytest.approx(24 / length))
     at = 1000 * np.arange(24) / float(rate)
-    np.testing.assert_allclose(levels_of(tmp_path / "b.mp4"), 100 + np.minimum(at, 240) / 10, atol=1.2)
+    np.testing.assert_allclose(levels_of(tmp_path / "b.mp4"), 100 + np.minimum(at, 240) / 10, atol=2)
 
 
 def _source(root: Path, name: str) -> Any:
@@ -180,7 +180,7 @@ def _source(root: Path, name: str) -> Any:
 
 def _shown(levels: Sequence[int], seconds: Sequence[float], clock: between.Clock) -> tuple[list[int], dict[str, int]]:
     counts = {"read": 0, "written": 0, "cuts": 0}
-    source = zip(seconds, flat(levels), strict=True)
+    source = zip(itertools.count(), seconds, flat(levels))
     shown = [int(frame[0, 0, 0]) for frame in between.Video(CrossFade(), clock, counts).frames(source)]
     assert counts["written"] == len(shown)
     return shown, counts
@@ -331,11 +331,11 @@ def test_three_frames_of_a_long_source_are_alive_at_once() -> None:
 
         __hash__ = object.__hash__
 
-    def endless() -> Iterator[tuple[float, np.ndarray]]:
+    def endless() -> Iterator[tuple[int, float, np.ndarray]]:
         for k in itertools.count():
             frame = flat([100 + k % 3])[0].view(Kept)
             alive.add(frame)
-            yield k / 25, frame
+            yield k, k / 25, frame
 
     counts = {"read": 0, "written": 0, "cuts": 0}
     shown = between.Video(CrossFade(), between.Clock(25.0, 6, True, 0.04), counts).frames(endless())
