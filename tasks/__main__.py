@@ -52,7 +52,7 @@ def run_stage(a: argparse.Namespace) -> None:
         case "subclips":
             from tasks import subclips
 
-            subclips.run(p.dataset(a.name), Path(p.dataset(a.name).footage), a.out)
+            subclips.run(p.dataset(a.name), Path(p.dataset(a.name).footage), a.out, workers())
         case "sample":
             from tasks import sample
 

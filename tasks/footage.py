@@ -2,11 +2,12 @@
 
     <class>/dance.mp4            video: whatever container PyAV knows, whatever its suffix
     <class>/7.jpg                strip: an image with its frames side by side
-    <class>/walk/0001.png ...    frames: a folder of images of one size, numbered without a gap
-    <sequence>/img1/000001.jpg   mot: the MOTChallenge layout, frame rate from seqinfo.ini
+    <class>/walk/0001.png ...    frames: a folder of numbered images of one size (`sequences`)
+    <sequence>/img1/000001.jpg   mot: the MOTChallenge layout, frame rate from seqinfo.ini (`mot`)
 
 Passed over without a word: hidden files, text files without a media suffix (README.md, labels.csv), and what lies
-beside `img1` in a MOT sequence. Everything else that cannot be used becomes a `Reject` with its reason.
+beside `img1` in a MOT sequence. Everything else that cannot be used becomes a `Reject` with its reason; but where it
+costs a sequence no more than frames, it is a gap there, and a note.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import dataclasses
 import hashlib
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from tasks import files, listing, media, sampling
 from tasks.params import Dataset, GroupRule
@@ -32,15 +34,15 @@ class Source:
     source: str  # id: from the path only, safe as a file name
     path: str
     kind: str  # video | strip | frames | mot
-    sha256: str  # of the content: a file's bytes, or the names and bytes of a folder's frames
+    sha256: str  # of the content: a file's bytes, or those of a folder's frames and their distances in number
     label: str  # the class; empty with label: none
     group: str
     width_px: int  # of a frame as shown
     height_px: int
     frames_per_second: float | None
-    frames: int  # of a video: by its packets, until decoding counts them
+    frames: int  # of a video: by its packets, until decoding counts them; of a folder: images that open
     claimed_frames: int | None
-    duration_seconds: float
+    duration_seconds: float  # gaps counted
     note: str = ""
 
 
@@ -79,7 +81,7 @@ def list_sources(footage: Path, dataset: Dataset, only: str = "") -> tuple[list[
             rejects.append(Reject(name, "subclips", str(error)))
         except OSError as error:
             rejects.append(Reject(name, "subclips", f"cannot be read ({error.strerror})"))
-    return sorted(sources, key=lambda s: s.path), sorted(rejects, key=lambda r: (r.path, r.reason))
+    return _one_of_each(sorted(sources, key=lambda s: s.path)), sorted(rejects, key=lambda r: (r.path, r.reason))
 
 
 def open_frames(
@@ -89,46 +91,69 @@ def open_frames(
     sampler: sampling.SpanSampler | None = None,
     until_seconds: float = math.inf,
     threads: int = 0,
+    lost: Callable[[str], None] | None = None,
 ) -> Iterator[tuple[int, float, media.Frame]]:
     """The frames of a source of any kind: (source frame number, time in seconds, uint8 RGB (height, width, 3)).
 
+    Frames of a video or a strip are numbered from 0, those of a folder as their files are.
+
     Args:
-        sampler: called with the time of every frame; frames it declines are left out. None: all frames.
+        sampler: called with the time of every frame; frames it declines are left out. None: all frames. It is told of
+            every gap in a folder's numbers.
         until_seconds: stop before the first frame at or after this time.
+        lost: called with what is wrong where an image of a folder does not decode, which leaves a gap.
 
     Raises:
-        MediaError: the source does not decode whole.
+        MediaError: the source does not decode whole, or none of a folder's images can be used.
     """
     path = footage / source.path
     choose = sampler or sampling.SpanSampler([(0.0, math.inf)])
     if source.kind == "video":
         yield from media.read_frames(path, choose=choose, until_seconds=until_seconds, threads=threads)
-        return
-    rate = source.frames_per_second or NOMINAL_FRAMES_PER_SECOND
-    wanted = [(k, k / rate) for k in range(source.frames) if k / rate < until_seconds]
-    wanted = [(k, seconds) for k, seconds in wanted if choose(seconds)]
-    if source.kind == "strip":
+    elif source.kind == "strip":
+        rate = source.frames_per_second or NOMINAL_FRAMES_PER_SECOND
         strip = media.read_image(path)
-        for k, seconds in wanted:
-            yield k, seconds, strip[:, k * source.width_px : (k + 1) * source.width_px]
-        return
-    images = listing.frame_files(path / "img1" if source.kind == "mot" else path)
-    for k, seconds in wanted:
-        frame = media.read_image(images[k])
-        if frame.shape[:2] != (source.height_px, source.width_px):
-            raise media.MediaError(images[k], f"{frame.shape[1]} x {frame.shape[0]} px, unlike the first frame")
-        yield k, seconds, frame
+        for k in range(source.frames):
+            if k / rate < until_seconds and choose(k / rate):
+                yield k, k / rate, strip[:, k * source.width_px : (k + 1) * source.width_px]
+    else:
+        yield from _folder_frames(footage, source, choose, until_seconds, lost or (lambda _: None))
+
+
+def _folder_frames(
+    footage: Path, source: Source, choose: sampling.SpanSampler, until_seconds: float, lost: Callable[[str], None]
+) -> Iterator[tuple[int, float, media.Frame]]:
+    rate = source.frames_per_second or NOMINAL_FRAMES_PER_SECOND
+    frames = listing.read_sequence(footage, source.path, source.kind).frames
+    first = expected = frames[0][0]
+    for number, image in frames:
+        seconds = (number - first) / rate
+        if seconds >= until_seconds:
+            return
+        if number != expected:
+            choose.interrupt()
+        expected = number + 1
+        if choose(seconds):
+            try:
+                frame = media.read_image(image)
+                if frame.shape[:2] != (source.height_px, source.width_px):  # its header said otherwise
+                    raise media.MediaError(image, f"{frame.shape[1]} x {frame.shape[0]} px")
+            except media.MediaError as error:
+                lost(f"{image.name} ({error.reason})")
+                choose.interrupt()
+                continue
+            yield number, seconds, frame
 
 
 def content_sha256(footage: Path, path: str, kind: str) -> str:
-    """A source's identity: equal content, equal hash, wherever it lies and whatever it is called."""
-    place = footage / path
+    """A source's identity: equal content, equal hash, wherever it lies and whatever it is called.
+
+    Raises:
+        MediaError: none of a folder's images can be used.
+    """
     if kind in ("video", "strip"):
-        return files.sha256_of(place)
-    digest = hashlib.sha256()
-    for image in listing.frame_files(place / "img1" if kind == "mot" else place):
-        digest.update(files.sha256_of(image).encode())
-    return digest.hexdigest()
+        return files.sha256_of(footage / path)
+    return listing.read_sequence(footage, path, kind).sha256()
 
 
 def check_rejects(footage: Path, sources: int, rejects: Sequence[Reject], max_reject_fraction: float) -> None:
@@ -147,7 +172,7 @@ def check_rejects(footage: Path, sources: int, rejects: Sequence[Reject], max_re
 
 def source_id(path: str) -> str:
     """A file name for a source: readable, and told apart by a hash also where file systems ignore case."""
-    readable = re.sub(r"[^A-Za-z0-9]+", "-", path).strip("-")[:60]
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", path).strip("-")[:60] or "footage"
     return f"{readable}-{hashlib.sha256(path.encode('utf-8', 'surrogateescape')).hexdigest()[:10]}"
 
 
@@ -157,31 +182,44 @@ class _UnplacedError(ValueError):
 
 def _source(footage: Path, candidate: listing.Candidate, name: str, dataset: Dataset) -> Source:
     label, group = _label(name, dataset.label), _group(name, dataset.group)
-    path = footage / candidate.path
-    rate: float | None = None
-    claimed, note = None, ""
-    if candidate.kind == "video":
-        info = media.probe(path)
-        rate, claimed, note, frames = info.frames_per_second, info.claimed_frames, info.note, info.frames
-        width_px, height_px, duration = info.width_px, info.height_px, info.duration_seconds
-    else:
-        rate, frames, width_px, height_px = candidate.rate, candidate.frames, candidate.width_px, candidate.height_px
-        duration = frames / (rate or NOMINAL_FRAMES_PER_SECOND)
-    return Source(
-        source=source_id(name),
-        path=name,
-        kind=candidate.kind,
-        sha256=content_sha256(footage, candidate.path, candidate.kind),
-        label=label,
-        group=group,
-        width_px=width_px,
-        height_px=height_px,
-        frames_per_second=rate,
-        frames=frames,
-        claimed_frames=claimed,
-        duration_seconds=duration,
-        note=note,
-    )
+    values = _content(footage / candidate.path, candidate)
+    return Source(source_id(name), name, candidate.kind, label=label, group=group, **values)
+
+
+def _content(path: Path, candidate: listing.Candidate) -> dict[str, Any]:
+    """The fields of a source that its content decides."""
+    names = ["height_px", "width_px", "frames_per_second", "claimed_frames", "note"]
+    if candidate.sequence is not None:
+        found = candidate.sequence
+        seconds = found.reach / (found.frames_per_second or NOMINAL_FRAMES_PER_SECOND)
+        values = {"sha256": found.sha256(), "frames": len(found.frames), "duration_seconds": seconds}
+        return values | {name: getattr(found, name) for name in names}
+    if candidate.kind == "strip":
+        height_px, width_px = candidate.strip_size
+        values = {"height_px": height_px, "width_px": width_px, "frames_per_second": None, "claimed_frames": None}
+        seconds = candidate.strip_frames / NOMINAL_FRAMES_PER_SECOND
+        return values | {
+            "sha256": files.sha256_of(path),
+            "frames": candidate.strip_frames,
+            "duration_seconds": seconds,
+        }
+    info = media.probe(path)
+    names += ["frames", "duration_seconds"]
+    return {"sha256": files.sha256_of(path)} | {name: getattr(info, name) for name in names}
+
+
+def _one_of_each(sources: list[Source]) -> list[Source]:
+    """MOT sequences of the same frames are one source, the first by path: MOT17 holds each once for each detector."""
+    kept: dict[str, Source] = {}
+    others: dict[str, list[str]] = {}
+    for source in sources:
+        identity = source.sha256 if source.kind == "mot" else source.path
+        if kept.setdefault(identity, source) is not source:
+            others.setdefault(identity, []).append(source.path)
+    for identity, paths in others.items():
+        notes = [kept[identity].note, f"the same frames as in {', '.join(paths)}"]
+        kept[identity] = dataclasses.replace(kept[identity], note="; ".join(filter(None, notes)))
+    return list(kept.values())
 
 
 def _label(path: str, rule: str) -> str:

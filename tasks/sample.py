@@ -26,6 +26,7 @@ from tasks.sampling import Span
 from tasks.stores import StoredSource
 
 PARALLEL_BYTES = 32 * 2**20  # less footage than this decodes faster than worker processes start
+SHOWN = 5  # images that did not decode, by name
 INDEX = ("span", "source_frame", "time_seconds")
 
 
@@ -86,16 +87,14 @@ def decode(job: _Job) -> _Done:
     sampler = sampling.SpanSampler(job.spans, frames.every_frames)
     settings = stores.settings_hash(source, frames, job.spans)
     index: list[tuple[int, int, float]] = []
-    last_frame = -1
+    lost: list[str] = []
 
     def pictures() -> Iterator[media.Frame]:
-        nonlocal last_frame
         end_seconds = job.spans[-1][1] if job.spans else 0.0
         for number, seconds, frame in footage_.open_frames(
-            job.footage, source, sampler=sampler, until_seconds=end_seconds, threads=job.threads
+            job.footage, source, sampler=sampler, until_seconds=end_seconds, threads=job.threads, lost=lost.append
         ):
             index.append((sampler.span, number, seconds))
-            last_frame = number
             yield media.resize(frame, frames.height_px, frames.width_px, frames.fit, frames.gray)
 
     if footage_.content_sha256(job.footage, source.path, source.kind) != source.sha256:
@@ -109,15 +108,20 @@ def decode(job: _Job) -> _Done:
         return _Done(None, [], error.reason)
     if not count:
         path.unlink()
-        return _Done(None, [], "no frame lies in its spans")
-    counted = source.frames
-    if source.kind == "video" and frames.every_frames == 1 and len(job.spans) == 1 and job.spans[0][0] == 0.0:
-        counted = last_frame + 1 if job.spans[0][1] >= source.duration_seconds else counted
-    values = dataclasses.asdict(source) | {"frames": counted}
-    row = StoredSource(**values, stored_frames=count, store_sha256=sha256, settings=settings)
+        return _Done(None, [], f"no image decodes: {lost[0]}, ..." if lost else "no frame lies in its spans")
+    counted = count if frames.every_frames == 1 and _whole(source, job.spans) else source.frames
+    damage = f"not decodable: {', '.join(lost[:SHOWN])}" + ", ..." * (len(lost) > SHOWN) if lost else ""
+    row = stores.stored(source, counted, stored_frames=count, store_sha256=sha256, settings=settings, damage=damage)
     done = _Done(row, index)
     files.write_json(_note_path(job.out, source.source), {"row": dataclasses.asdict(row), "index": index})
     return done
+
+
+def _whole(source: Source, spans: list[Span]) -> bool:
+    """Whether the spans leave nothing of the source out."""
+    ends = [0.0, *(end for _, end in spans)]
+    starts = [*(start for start, _ in spans), source.duration_seconds]
+    return all(start <= end for end, start in zip(ends, starts, strict=True))
 
 
 def _decode_all(jobs: list[_Job], workers: int) -> list[_Done]:
@@ -171,9 +175,8 @@ def _still_right(out: Path, source: Source, settings: str, earlier: dict[str, _D
     same = done.row.sha256 == source.sha256 and done.row.settings == settings
     if not same or not path.is_file() or files.sha256_of(path) != done.row.store_sha256:
         return None
-    values = dataclasses.asdict(source) | {"frames": done.row.frames}  # class and group may have changed
-    stored = {name: getattr(done.row, name) for name in ("stored_frames", "store_sha256", "settings")}
-    return _Done(StoredSource(**values, **stored), done.index)
+    kept = {name: getattr(done.row, name) for name in ("stored_frames", "store_sha256", "settings", "damage")}
+    return _Done(stores.stored(source, done.row.frames, **kept), done.index)  # class and group may have changed
 
 
 def _check(footage: Path, sources: list[Source], rejects: list[Reject], max_reject_fraction: float) -> None:

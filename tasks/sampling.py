@@ -1,7 +1,7 @@
 """Which frames make a clip: pure index arithmetic, no decoding.
 
 source   0 1 2 3 4 5 6 7 8 9 ...        frames as shown, at times in seconds
-span         [2.0 s         6.0 s)      half-open; a source has one or more
+span         [2.0 s         6.0 s)      half-open; a source has one or more, and a gap in a sequence begins a new one
 stored       ^     ^     ^              every_frames = 3, counted from the span's first frame
 clip         0     1     2              length_frames of them, step_frames apart, never across two spans
 """
@@ -37,17 +37,33 @@ class SpanSampler:
 
     spans: Sequence[Span]
     every_frames: int = 1
-    span: int = 0  # of the frame last asked about, if it is stored
-    _seen: int = 0  # frames of the present span that went by
+    span: int = -1  # of the frame stored last: runs of frames that follow one another, numbered from 0
+    _at: int = 0  # which of `spans` the time has reached
+    _seen: int = 0  # frames of the present run that went by
 
     def __call__(self, time_seconds: float) -> bool:
-        """Whether the frame is stored; `span` then says for which span."""
-        while self.span < len(self.spans) and time_seconds >= self.spans[self.span][1]:
-            self.span, self._seen = self.span + 1, 0
-        if self.span == len(self.spans) or time_seconds < self.spans[self.span][0]:
+        """Whether the frame is stored; `span` then says in which run of frames."""
+        while self._at < len(self.spans) and time_seconds >= self.spans[self._at][1]:
+            self._at, self._seen = self._at + 1, 0
+        if self._at == len(self.spans) or time_seconds < self.spans[self._at][0]:
             return False
         self._seen += 1
+        if self._seen == 1:
+            self.span += 1
         return (self._seen - 1) % self.every_frames == 0
+
+    def interrupt(self) -> None:
+        """Say that the next frame does not follow on the one before: a new run begins."""
+        self._seen = 0
+
+
+def cut_spans(spans: Sequence[Span], cuts_seconds: Sequence[float]) -> list[Span]:
+    """The spans, cut further wherever one of `cuts_seconds` (ascending) lies inside one."""
+    pieces: list[Span] = []
+    for start, end in spans:
+        edges = [start, *(cut for cut in cuts_seconds if start < cut < end), end]
+        pieces += itertools.pairwise(edges)
+    return pieces
 
 
 def windows(stored_frames: int, length_frames: int, step_frames: int, stride_frames: int) -> list[int]:

@@ -18,7 +18,7 @@ from tasks.media import Frame
 from tasks.params import Frames
 from tasks.sampling import Span
 
-LAYOUT = 1  # raise it when decoding, resizing or the layout changes: every store is then made anew
+LAYOUT = 2  # raise it when decoding, resizing or the layout changes: every store is then made anew
 HEADER_BYTES = 128
 
 
@@ -29,6 +29,14 @@ class StoredSource(Source):
     stored_frames: int = 0
     store_sha256: str = ""
     settings: str = ""
+    damage: str = ""  # images of a folder that did not decode, and so are gaps; `note` ends with it
+
+
+def stored(source: Source, frames: int, *, damage: str, **stored: Any) -> StoredSource:
+    """A source's row: `frames` as they were counted, and the damage said in its note too."""
+    note = "; ".join(filter(None, [source.note, damage]))
+    values = dataclasses.asdict(source) | {"frames": frames, "note": note}
+    return StoredSource(**values, damage=damage, **stored)
 
 
 def store_path(folder: Path, source: str) -> Path:
@@ -37,7 +45,8 @@ def store_path(folder: Path, source: str) -> Path:
 
 def settings_hash(source: Source, frames: Frames, spans: list[Span]) -> str:
     """Identity of everything but the source's bytes that a store depends on."""
-    text = json.dumps([LAYOUT, source.kind, source.width_px, frames.model_dump(), spans], sort_keys=True)
+    identity = [LAYOUT, source.kind, source.width_px, source.frames_per_second, frames.model_dump(), spans]
+    text = json.dumps(identity, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

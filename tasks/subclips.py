@@ -1,39 +1,34 @@
 """Stage `subclips`: which sources there are, and which spans of each are used.
 
 Reads the footage folder; writes `sources.csv`, `cuts.csv`, `rejects.csv`, and where the dataset asks for them
-`files/<source>_<n>.mp4`, for people to watch. Frames are later decoded from the source along the cuts, never from those
-files.
+`shots.csv` and `files/<source>_<n>.mp4`, for people to watch. Frames are later decoded from the source along the cuts,
+never from those files. Where `out` holds the `shots.csv` of an earlier run, only sources that changed are decoded.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tasks import files, media, sampling, tables
+from tasks import files, media, sampling, shots, tables
 from tasks import footage as footage_
 from tasks.footage import Reject, Source
 from tasks.params import Dataset
+from tasks.shots import Shot
 
 
-def run(dataset: Dataset, footage: Path, out: Path) -> None:
+def run(dataset: Dataset, footage: Path, out: Path, workers: int = 1) -> None:
     """List and cut.
 
     Raises:
         ValueError: no source at all, or more rejects than `max_reject_fraction`; the first reasons are named.
     """
     sources, rejects = footage_.list_sources(footage, dataset)
-    kept: list[Source] = []
-    cuts: list[tables.Cut] = []
-    for source in sources:
-        spans = sampling.spans(source.duration_seconds, dataset.subclips)
-        if not spans:
-            late = dataset.subclips.start_seconds if dataset.subclips else 0.0
-            reason = f"lasts {source.duration_seconds:.2f} s and subclips.start_seconds is {late:g}"
-            rejects.append(Reject(source.path, "subclips", reason))
-            continue
-        kept.append(source)
-        cuts += [tables.Cut(source.source, start, end) for start, end in spans]
-    rejects.sort(key=lambda r: (r.path, r.reason))
+    found: list[Shot] = []
+    if dataset.shots is not None:
+        found, broken = shots.find(footage, sources, dataset.shots.threshold, _earlier(out), workers)
+        rejects += broken
+    kept, cuts, late = _cuts(dataset, sources, found)
+    rejects = sorted([*rejects, *late], key=lambda r: (r.path, r.reason))
     with files.replacing_folder(out) as folder:
         if dataset.subclips is not None and dataset.subclips.files:
             kept, broken = _watchable(footage, kept, cuts, folder / "files")
@@ -43,6 +38,38 @@ def run(dataset: Dataset, footage: Path, out: Path) -> None:
         tables.write(folder / "sources.csv", Source, kept)
         tables.write(folder / "cuts.csv", tables.Cut, [cut for cut in cuts if cut.source in left])
         tables.write(folder / "rejects.csv", Reject, rejects)
+        if dataset.shots is not None:
+            tables.write(folder / "shots.csv", Shot, [shot for shot in found if shot.source in left])
+
+
+def _cuts(
+    dataset: Dataset, sources: list[Source], found: list[Shot]
+) -> tuple[list[Source], list[tables.Cut], list[Reject]]:
+    """The spans of each source, cut where its shots begin; a source without any is a reject."""
+    starts: dict[str, list[float]] = {}
+    for shot in found:
+        starts.setdefault(shot.source, []).append(shot.start_seconds)
+    kept, cuts, late = [], [], []
+    for source in sources:
+        if dataset.shots is not None and source.source not in starts:
+            continue  # it did not decode
+        spans = sampling.spans(source.duration_seconds, dataset.subclips)
+        if not spans:
+            start = dataset.subclips.start_seconds if dataset.subclips else 0.0
+            reason = f"lasts {source.duration_seconds:.2f} s and subclips.start_seconds is {start:g}"
+            late.append(Reject(source.path, "subclips", reason))
+            continue
+        kept.append(source)
+        pieces = sampling.cut_spans(spans, starts.get(source.source, []))
+        cuts += [tables.Cut(source.source, start, end) for start, end in pieces]
+    return kept, cuts, late
+
+
+def _earlier(out: Path) -> list[Shot]:
+    try:
+        return tables.read(out / "shots.csv", Shot)
+    except ValueError:
+        return []  # absent, or not ours: every source is looked through
 
 
 def _watchable(

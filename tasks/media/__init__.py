@@ -1,6 +1,6 @@
 """The only module that opens media: what a file really holds, its frames in order, images, subclip files.
 
-Its parts are `video` (containers), `sound`, `readers` (PyAV and decord), `shots` (the scene filter) and `encode`
+Its parts are `video` (containers), `sound`, `readers` (PyAV and decord), `shots` (scene filters) and `encode`
 (ffmpeg); the rest of Rushes imports this one.
 """
 
@@ -16,13 +16,14 @@ import numpy as np
 
 from tasks.media.encode import Frame, encode_video
 from tasks.media.readers import Converter, witnessed
-from tasks.media.shots import scene_scores, video_scene_scores
+from tasks.media.shots import Scene, scenes, video_scenes
 from tasks.media.sound import Sound, sound_of
 from tasks.media.video import MAX_FRAME_PIXELS, MediaError, VideoInfo, probe
 
 __all__ = [
     "Frame",
     "MediaError",
+    "Scene",
     "Sound",
     "VideoInfo",
     "cut",
@@ -32,9 +33,9 @@ __all__ = [
     "read_frames",
     "read_image",
     "resize",
-    "scene_scores",
+    "scenes",
     "sound_of",
-    "video_scene_scores",
+    "video_scenes",
 ]
 
 MAX_IMAGE_PIXELS = 4 * MAX_FRAME_PIXELS  # a strip holds many frames
@@ -144,7 +145,11 @@ def resize(frame_HWC: Frame, height_px: int, width_px: int, fit: str, gray: bool
 def image_size(path: Path) -> tuple[int, int]:
     """(height, width) in pixels of an image as shown, from its header."""
     with _image(path) as image:
-        turned = image.getexif().get(0x0112, 1) >= 5  # EXIF orientation 5 to 8: lying on its side
+        try:
+            looked_up = image.format != "PNG" or "exif" in image.info  # Pillow decodes a PNG to look for more
+            turned = looked_up and image.getexif().get(0x0112, 1) >= 5  # EXIF orientation 5 to 8: lying on its side
+        except (OSError, SyntaxError, ValueError) as error:
+            raise MediaError(path, "not an image that can be read") from error
         return (image.width, image.height) if turned else (image.height, image.width)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pandas as pd
 import pytest
 
 from tasks import assemble, media, sample, subclips
-from tasks.params import Clips, Dataset, Frames, GroupRule, Split
+from tasks.params import Clips, Dataset, Frames, GroupRule, Shots, Split
 from tests.conftest import true_frames, write_video
 
 SMALL = Frames(height_px=32, width_px=32, gray=True, fit="stretch")
@@ -87,6 +89,23 @@ def test_manifest_and_summary(tmp_path: Path) -> None:
     assert {p.name: p.read_bytes() for p in out.iterdir()} == first
 
 
+def test_interpolation_windows_keep_within_shots(footage: Path, tmp_path: Path) -> None:
+    """A trailer of eight shots and 120 street frames: seven frames a clip, none across a cut, no copy suspected."""
+    root = tmp_path / "footage"
+    root.mkdir()
+    shutil.copy(footage / "trailers" / "sintel_trailer_480x204.mp4", root / "film.mp4")
+    shutil.copytree(footage / "mot" / "otb_Crossing" / "img", root / "crossing")
+    windows = Clips(gap_frames=6, train_stride_frames=1, stride_frames=3)
+    settings = {"label": "none", "group": None, "shots": Shots(threshold=0.2), "clips": windows}
+    out = assembled(tmp_path, rules(("crossing",), **settings))
+    table = pd.read_parquet(out / "clips.parquet")
+    crossing, film = (part["first_frame"].tolist() for _, part in table.groupby("source"))
+    assert crossing == list(range(1, 115, 3))
+    starts = [0, 398, 406, 422, 573, 623, 660, 674, 1252]
+    assert film == [n for a, b in itertools.pairwise(starts) for n in range(a, b - 6)]
+    assert set(table["length"]) == {7}
+
+
 def test_unknown_groups_and_empty_splits_are_named(tmp_path: Path) -> None:
     films(tmp_path / "footage", {"run/a_1.mkv": 14, "run/b_1.mkv": 5})
     with pytest.raises(ValueError, match=r"split\.test lists group zoe, which no source has; there are: a, b"):
@@ -145,4 +164,11 @@ def test_mirrored_twins_apart_fail_on_real_actions(footage: Path, tmp_path: Path
 
 
 def test_moving_shapes_are_not_taken_for_copies(footage: Path, tmp_path: Path) -> None:
-    strips(tmp_path, footage / "shapes", r"(?P<group>\d)\.png", tuple("02468"))
+    out = strips(tmp_path, footage / "shapes", r"(?P<group>\d)\.png", tuple("02468"))
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["leakage"] == {"passed": True, "pairs_compared": 58 * 62}
+    assert {name: (split["sources"], split["clips"]) for name, split in summary["splits"].items()} == {
+        "train": (58, 58 * 17),
+        "validation": (0, 0),
+        "test": (62, 62 * 2),
+    }

@@ -12,7 +12,9 @@ from PIL import Image
 from tasks import footage as footage_
 from tasks.footage import Reject
 from tasks.params import Dataset, GroupRule, Split
+from tasks.sampling import SpanSampler
 from tests.conftest import true_frames, write_video
+from tests.tasks._images import truncate, write_images
 
 
 def dataset(**settings: object) -> Dataset:
@@ -53,9 +55,11 @@ def test_every_kind_is_known_by_content(tmp_path: Path) -> None:
     ]
     found = {s.path: s for s in footage_.list_sources(tmp_path, dataset(label="none"))[0]}
     assert (found["seq"].frames_per_second, found["seq"].duration_seconds) == (14.0, 4 / 14)
-    times = {name: [t for _, t, _ in footage_.open_frames(tmp_path, found[name])] for name in found}
-    assert times["run/walk"] == [0.0, 0.04, 0.08, 0.12]
-    assert times["seq"] == [0.0, 1 / 14, 2 / 14, 3 / 14]
+    assert found["seq"].note == "numbered from 8"
+    times = {name: [(k, t) for k, t, _ in footage_.open_frames(tmp_path, found[name])] for name in found}
+    assert times["run/walk"] == [(8, 0.0), (9, 0.04), (10, 0.08), (11, 0.12)]
+    assert times["seq"] == [(8, 0.0), (9, 1 / 14), (10, 2 / 14), (11, 3 / 14)]
+    assert [k for k, _ in times["run/strip.jpeg"]] == [0, 1, 2, 3, 4]
     walk = [frame for _, _, frame in footage_.open_frames(tmp_path, found["run/walk"])]
     for number, frame in zip(range(8, 12), walk, strict=True):  # in order of number, not of name
         np.testing.assert_array_equal(frame, np.asarray(Image.open(tmp_path / "run" / "walk" / f"img_{number}.png")))
@@ -75,7 +79,7 @@ def test_strips_are_told_from_numbered_frames(tmp_path: Path) -> None:
         *[(f"strips/{k}.png", "strip", "strips", f"strips/{k}.png", 8, 16, 16) for k in range(3)],
     ]
     assert rejects == [
-        Reject("pairs", "subclips", "frames 0 to 4 lack 2: 1, 3"),
+        Reject("pairs", "subclips", "no two of its 3 images are numbered one after the other; renumber them"),
         Reject("univisium", "subclips", "lies in no class folder; move it to <class>/, or set label: none where the "
                "dataset has no classes"),
     ]  # fmt: skip
@@ -141,6 +145,50 @@ def test_identity_is_content_and_id_is_path(tmp_path: Path) -> None:
         footage_.list_sources(tmp_path / "gone", dataset())
 
 
+def test_a_gap_costs_frames_and_no_reject(tmp_path: Path) -> None:
+    write_images(tmp_path / "seq" / "img1", [3, 4, 5, 7, 8, 9, 10, 11])
+    truncate(tmp_path / "seq" / "img1" / "000009.jpg")
+    write_images(tmp_path / "walk", range(1, 9))
+    (tmp_path / "walk" / "000004.jpg").write_bytes(b"")
+    sources, rejects = footage_.list_sources(tmp_path, dataset(label="none"))
+    assert rejects == []
+    assert [(s.path, s.kind, s.frames, s.duration_seconds, s.note) for s in sources] == [
+        ("seq", "mot", 8, 9 / 25, "no seqinfo.ini; no frameRate is stated; numbered from 3; 1 frame missing: 6"),
+        ("walk", "frames", 7, 8 / 25, "left out: 000004.jpg (empty file (0 bytes))"),
+    ]
+    sampler, lost = SpanSampler([(0.0, 1.0)]), []
+    frames = footage_.open_frames(tmp_path, sources[0], sampler=sampler, lost=lost.append)
+    assert [(number, seconds, sampler.span) for number, seconds, _ in frames] == [
+        (3, 0.0, 0), (4, 1 / 25, 0), (5, 2 / 25, 0),
+        (7, 4 / 25, 1), (8, 5 / 25, 1),
+        (10, 7 / 25, 2), (11, 8 / 25, 2),
+    ]  # fmt: skip
+    assert lost == ["000009.jpg (the image does not decode (image file is truncated (14 bytes not processed)))"]
+
+
+def test_one_sequence_under_three_detectors_is_one_source(tmp_path: Path) -> None:
+    for name in ("MOT17-02-DPM", "MOT17-02-FRCNN", "MOT17-02-SDP"):
+        write_images(tmp_path / name / "img1", (1, 2, 3))
+        (tmp_path / name / "seqinfo.ini").write_text(f"[Sequence]\nname={name}\nframeRate=30\n")
+        (tmp_path / name / "det").mkdir()
+        (tmp_path / name / "det" / "det.txt").write_text(f"1,-1,0,0,9,9,{len(name)}\n")
+    write_images(tmp_path / "MOT17-04-DPM" / "img1", (2, 3, 4))
+    sources, rejects = footage_.list_sources(tmp_path, dataset(label="none"))
+    assert rejects == []
+    assert [(s.path, s.note) for s in sources] == [
+        ("MOT17-02-DPM", "the same frames as in MOT17-02-FRCNN, MOT17-02-SDP"),
+        ("MOT17-04-DPM", "no seqinfo.ini; no frameRate is stated; numbered from 2"),
+    ]
+
+
+def test_the_footage_folder_may_be_a_sequence(tmp_path: Path) -> None:
+    write_images(tmp_path / "img1", (1, 2, 3))
+    (source,), rejects = footage_.list_sources(tmp_path, dataset(label="none"))
+    assert rejects == []
+    assert (source.source, source.path, source.group, source.frames) == ("footage-cdb4ee2aea", ".", ".", 3)
+    assert [number for number, _, _ in footage_.open_frames(tmp_path, source)] == [1, 2, 3]
+
+
 def test_too_many_rejects_fail_with_the_first_reasons() -> None:
     rejects = [Reject(f"{k}.mp4", "subclips", f"reason {k}") for k in range(7)]
     footage_.check_rejects(Path("f"), 63, rejects, 0.1)
@@ -163,8 +211,8 @@ def test_real_footage_is_listed_whole(footage: Path) -> None:
     assert [s.kind for s in sources] == ["frames"] * 18
     assert sum(s.frames for s in sources if "training" in s.path) == 2550
     mot, _ = footage_.list_sources(footage / "mot", dataset(label="none"))
-    assert [(s.path, s.kind, s.frames, s.frames_per_second) for s in mot] == [
-        ("ADL-Rundle-6", "mot", 40, 30.0),
-        ("otb_Crossing/img", "frames", 120, None),
-        ("vtest.avi", "video", 795, 10.0),
+    assert [(s.path, s.kind, s.frames, s.width_px, s.height_px, s.frames_per_second, s.note) for s in mot] == [
+        ("ADL-Rundle-6", "mot", 40, 1920, 1080, 30.0, ""),
+        ("otb_Crossing/img", "frames", 120, 360, 240, None, ""),
+        ("vtest.avi", "video", 795, 768, 576, 10.0, ""),
     ]

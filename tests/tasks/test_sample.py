@@ -14,9 +14,11 @@ import pandas as pd
 import pytest
 
 from tasks import media, sample, subclips, tables
-from tasks.params import Dataset, Frames, Split, Subclips
+from tasks.params import Dataset, Frames, Shots, Split, Subclips
 from tasks.stores import StoredSource
 from tests.conftest import true_frames, write_video
+from tests.tasks._images import picture, truncate, write_images
+from tests.tasks.test_shots import film
 
 SMALL = Frames(height_px=24, width_px=32, gray=False, fit="stretch")
 
@@ -62,6 +64,40 @@ def test_store_holds_the_spans_frames(tmp_path: Path) -> None:
     store = np.load(tmp_path / "frames" / f"{row.source}.npy")
     np.testing.assert_array_equal(store, [media.resize(truth[n], 24, 32, "stretch", False) for n in numbers])
     assert (row.stored_frames, row.frames, store.shape, store.dtype) == (7, 50, (7, 24, 32, 3), np.uint8)
+
+
+def test_gaps_and_shots_begin_new_spans(tmp_path: Path) -> None:
+    """Frame 4 is missing, 8 has another size, 11 does not decode; the film is cut before its frame 3."""
+    images = tmp_path / "footage" / "seq" / "img1"
+    write_images(images, [2, 3, 5, 6, 7, 9, 10, 11, 12], "{}.png")
+    write_images(images, [8], "{}.png", width_px=64)
+    truncate(images / "11.png")
+    (tmp_path / "footage" / "seq" / "seqinfo.ini").write_text("[Sequence]\nframeRate=10\nseqLength=11\n")
+    (tmp_path / "footage" / "run").mkdir()
+    write_video(tmp_path / "footage" / "run" / "a.mkv", film([3, 4]))
+    frames = Frames(height_px=10, width_px=20, gray=False, fit="stretch")
+    sampled(tmp_path, rules(frames=frames, label="none", shots=Shots(threshold=0.2)))
+    film_row, row = tables.read(tmp_path / "frames" / "sources.csv", StoredSource)
+    index = pd.read_parquet(tmp_path / "frames" / "index.parquet").set_index("source")
+    assert index.loc[film_row.source].values.tolist() == [
+        [span, k, k, k / 25] for k, span in enumerate([0, 0, 0, 1, 1, 1, 1])
+    ]
+    assert index.loc[row.source].values.tolist() == [
+        [0, 0, 2, 0.0], [0, 1, 3, 0.1],
+        [1, 2, 5, 0.3], [1, 3, 6, 0.4], [1, 4, 7, 0.5],
+        [2, 5, 9, 0.7], [2, 6, 10, 0.8],
+        [3, 7, 12, 1.0],
+    ]  # fmt: skip
+    store = np.load(tmp_path / "frames" / f"{row.source}.npy")
+    np.testing.assert_array_equal(store, [picture(n) for n in (2, 3, 5, 6, 7, 9, 10, 12)])
+    assert (row.frames, row.stored_frames, row.claimed_frames, row.duration_seconds) == (8, 8, 11, 1.1)
+    assert row.note.startswith(
+        "numbered from 2; 1 frame missing: 4; left out: 8.png (64 x 10 px); not decodable: 11.png ("
+    )
+    assert row.note.endswith(row.damage)
+    tables_then = bytes_of(tmp_path / "frames")
+    assert sampled(tmp_path, rules(frames=frames, label="none", shots=Shots(threshold=0.2))) == []
+    assert bytes_of(tmp_path / "frames") == tables_then
 
 
 def test_one_new_file_decodes_one_file(tmp_path: Path) -> None:

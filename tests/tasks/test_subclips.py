@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from tasks import media, subclips
-from tasks.params import Dataset, Split, Subclips
-from tests.conftest import number_of
+from tasks.params import Dataset, Shots, Split, Subclips
+from tests.conftest import number_of, write_video
+from tests.tasks._images import write_images
+from tests.tasks.test_shots import film
 
 SPLIT = Split(test=("1",))
 
@@ -49,6 +51,38 @@ def test_tables_and_files(make_video, tmp_path: Path) -> None:
     }
     first = {p.relative_to(out): p.read_bytes() for p in out.rglob("*.*")}
     subclips.run(rules, tmp_path / "footage", out)
+    assert {p.relative_to(out): p.read_bytes() for p in out.rglob("*.*")} == first
+
+
+def test_shots_are_spans_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "footage" / "run").mkdir(parents=True)
+    write_video(tmp_path / "footage" / "run" / "a.mkv", film([10, 15, 25]))
+    write_images(tmp_path / "footage" / "run" / "walk", range(3, 9))
+    rules = Dataset(
+        footage="x", split=SPLIT, shots=Shots(threshold=0.2), subclips=Subclips(count=2, seconds=0.8, files=True)
+    )
+    out = tmp_path / "cuts"
+    subclips.run(rules, tmp_path / "footage", out)
+    assert (out / "cuts.csv").read_text() == (
+        "source,start_seconds,end_seconds\n"
+        "run-a-mkv-f89a57ae31,0.0,0.38\n"
+        "run-a-mkv-f89a57ae31,0.38,0.8\n"
+        "run-a-mkv-f89a57ae31,0.8,0.98\n"
+        "run-a-mkv-f89a57ae31,0.98,1.6\n"
+        "run-walk-24a48237ac,0.0,0.24\n"
+    )
+    rows = [line.split(",") for line in (out / "shots.csv").read_text().splitlines()]
+    assert [(*row[:4], bool(row[4]), len(row[5])) for row in rows] == [
+        ("source", "shot", "first_frame", "start_seconds", True, 8),
+        ("run-a-mkv-f89a57ae31", "0", "0", "0.0", False, 64),
+        ("run-a-mkv-f89a57ae31", "1", "10", "0.38", True, 64),
+        ("run-a-mkv-f89a57ae31", "2", "25", "0.98", True, 64),
+        ("run-walk-24a48237ac", "0", "3", "0.0", False, 64),
+    ]
+    lengths = {p.name: media.probe(p).frames for p in sorted((out / "files").iterdir())}
+    assert list(lengths.values()) == [10, 10, 5, 15, 6]
+    first = {p.relative_to(out): p.read_bytes() for p in out.rglob("*.*")}
+    subclips.run(rules, tmp_path / "footage", out, workers=2)
     assert {p.relative_to(out): p.read_bytes() for p in out.rglob("*.*")} == first
 
 

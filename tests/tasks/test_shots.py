@@ -1,0 +1,129 @@
+"""Shot cuts: on drawn films cut at known frames, in awkward containers, and on a real trailer beside ffmpeg itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import ffmpeg
+import imageio_ffmpeg
+import numpy as np
+import pytest
+
+from tasks import footage as footage_
+from tasks import media, shots
+from tasks.footage import Source
+from tasks.params import Dataset, Split
+from tasks.shots import Shot
+from tests.conftest import true_frames, write_video
+
+TRAILER = "trailers/sintel_trailer_480x204.mp4"
+
+
+def film(lengths: Sequence[int]) -> np.ndarray:
+    """uint8 (frame, 48, 64, 3): shots of so many frames, in each a texture of its own that moves a pixel a frame."""
+    shots_of_it = []
+    for seed, length in enumerate(lengths):
+        coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
+        ground = coarse.repeat(8, 0).repeat(8, 1)
+        shots_of_it += [np.roll(ground, k, axis=1) for k in range(length)]
+    return np.stack(shots_of_it)
+
+
+def listed(root: Path) -> list[Source]:
+    sources, rejects = footage_.list_sources(root, Dataset(footage="x", label="none", split=Split(test=("1",))))
+    assert rejects == []
+    return sources
+
+
+def begun(found: list[Shot]) -> list[tuple[int, int, float]]:
+    return [(shot.shot, shot.first_frame, round(shot.start_seconds, 9)) for shot in found]
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a.avi"])
+def test_cuts_are_found_to_the_frame(tmp_path: Path, name: str) -> None:
+    """AVI keeps no times of its own; mp4 and mkv have B-frames, whose times begin late."""
+    write_video(tmp_path / name, film([9, 14, 1, 20]), lossless=False, rate=10)
+    found, rejects = shots.find(tmp_path, listed(tmp_path), 0.2, [], 1)
+    assert rejects == []
+    assert begun(found) == [(0, 0, 0.0), (1, 9, 0.85), (2, 23, 2.25), (3, 24, 2.35)]
+    assert [shot.score is None for shot in found] == [True, False, False, False]
+
+
+def test_a_start_lies_between_frames_whatever_their_times(tmp_path: Path) -> None:
+    times = [0, 7, 133, 140, 700, 950]  # ms
+    write_video(tmp_path / "a.mkv", film([3, 3]), times=times)
+    (source,) = listed(tmp_path)
+    found, _ = shots.find(tmp_path, [source], 0.2, [], 1)
+    assert begun(found) == [(0, 0, 0.0), (1, 3, 0.1365)]
+    shown = [seconds for _, seconds, _ in media.read_frames(tmp_path / "a.mkv")]
+    assert shown[2] < found[1].start_seconds < shown[3]
+
+
+def test_frame_folders_have_shots_too(tmp_path: Path) -> None:
+    from PIL import Image
+
+    (tmp_path / "walk").mkdir()
+    for number, frame in enumerate(film([4, 5]), 11):
+        Image.fromarray(frame).save(tmp_path / "walk" / f"{number}.png")
+    found, _ = shots.find(tmp_path, listed(tmp_path), 0.2, [], 1)
+    assert begun(found) == [(0, 11, 0.0), (1, 15, 3.5 / 25)]
+
+
+def test_only_what_is_new_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abc":
+        write_video(tmp_path / f"{name}.mkv", film([4, 5]))
+    decoded = []
+    real = shots.look_through
+    monkeypatch.setattr(shots, "look_through", lambda job: decoded.append(job.source.path) or real(job))
+    first, _ = shots.find(tmp_path, listed(tmp_path), 0.2, [], 1)
+    assert decoded == ["a.mkv", "b.mkv", "c.mkv"]
+    write_video(tmp_path / "b.mkv", film([7, 5]))
+    write_video(tmp_path / "d.mkv", film([6]))
+    second, _ = shots.find(tmp_path, listed(tmp_path), 0.2, first, 1)
+    assert decoded[3:] == ["b.mkv", "d.mkv"]
+    whole, _ = shots.find(tmp_path, listed(tmp_path), 0.2, [], 1)
+    assert second == whole
+    decoded.clear()
+    shots.find(tmp_path, listed(tmp_path), 0.3, whole, 1)
+    assert decoded == ["a.mkv", "b.mkv", "c.mkv", "d.mkv"]
+
+
+def test_damage_is_a_reject_and_workers_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "ab":
+        write_video(tmp_path / f"{name}.mkv", film([4, 5]))
+    write_video(tmp_path / "hurt.mp4", true_frames(60, 96, 128), lossless=False)
+    data = bytearray((tmp_path / "hurt.mp4").read_bytes())
+    middle = data.index(b"mdat") + (len(data) - data.index(b"mdat")) // 2
+    data[middle : middle + 200] = bytes(200)
+    (tmp_path / "hurt.mp4").write_bytes(data)
+    monkeypatch.setattr(shots, "PARALLEL_PIXELS", 0)
+    one = shots.find(tmp_path, listed(tmp_path), 0.2, [], 1)
+    assert shots.find(tmp_path, listed(tmp_path), 0.2, [], 2) == one
+    found, (reject,) = one
+    assert {shot.source[:2] for shot in found} == {"a-", "b-"}
+    assert reject.path == "hurt.mp4"
+    assert reject.reason.startswith("damaged: ")
+
+
+def by_ffmpeg(path: Path, threshold: float) -> list[float]:
+    """Times of the first frames of shots, by the bundled ffmpeg itself."""
+    stream = ffmpeg.input(f"file:{path}").video.filter("select", f"gte(scene,{threshold})").filter("showinfo")
+    _, log = stream.output("pipe:", format="null").run(
+        cmd=[imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin"], capture_stdout=True, capture_stderr=True
+    )
+    return [float(found) for found in re.findall(rb"pts_time:([\d.]+)", log)]
+
+
+def test_a_real_trailer_is_cut_where_ffmpeg_cuts_it(footage: Path) -> None:
+    """Looked at by eye: each of these frames shows another picture than the one before."""
+    sources, _ = footage_.list_sources(
+        footage / "trailers", Dataset(footage="x", label="none", split=Split(test=("1",))), only=Path(TRAILER).name
+    )
+    found, _ = shots.find(footage / "trailers", sources, 0.2, [], 1)
+    assert [shot.first_frame for shot in found] == [0, 398, 406, 422, 573, 623, 660, 674]
+    shown = {number: seconds for number, seconds, _ in media.read_frames(footage / TRAILER, until_seconds=30.0)}
+    assert [shown[shot.first_frame] for shot in found[1:]] == pytest.approx(by_ffmpeg(footage / TRAILER, 0.2), abs=1e-3)
+    for shot in found[1:]:
+        assert shown[shot.first_frame - 1] < shot.start_seconds < shown[shot.first_frame]
