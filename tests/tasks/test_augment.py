@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from tasks.params import Augment
-from tasks.train.augment import augment
+from tasks.train.augment import augment, check
 
 CLIP_THWC = torch.arange(2 * 3 * 4, dtype=torch.uint8).reshape(2, 3, 4, 1) * 4 + 80
 
@@ -35,6 +36,55 @@ def test_shift_moves_whole_clips_and_repeats_the_edge() -> None:
     columns = [[0, 0, 1, 2], [0, 1, 2, 3], [1, 2, 3, 3]]
     expected = [CLIP_THWC[:, r][:, :, c] for r in rows for c in columns]
     assert _variants(Augment(shift_px=1)) == _bytes(*expected)
+
+
+def test_a_crop_is_any_part_of_the_frame_the_same_in_all_frames_and_then_moved() -> None:
+    corners = [CLIP_THWC[:, y : y + 2, x : x + 3] for y in (0, 1) for x in (0, 1)]
+    assert _variants(Augment(crop_height_px=2, crop_width_px=3)) == _bytes(*corners)
+    assert _variants(Augment(crop_width_px=3)) == _bytes(CLIP_THWC[:, :, :3], CLIP_THWC[:, :, 1:])
+    shifted = [part[:, :, c] for part in (CLIP_THWC[:, :, :3], CLIP_THWC[:, :, 1:]) for c in ([0, 0, 1], [1, 2, 2])]
+    assert _bytes(*shifted) <= _variants(Augment(crop_width_px=3, shift_px=1))  # the edge repeated is the crop's
+
+
+def test_loading_scales_all_frames_alike() -> None:
+    (large,) = _variants(Augment(load_height_px=6, load_width_px=8))
+    loaded = torch.frombuffer(bytearray(large), dtype=torch.uint8).reshape(2, 6, 8, 1)
+    between = (3 * CLIP_THWC[:, :, :-1].float() + CLIP_THWC[:, :, 1:]) / 4  # a quarter of the way to the next
+    between = (3 * between[:, :-1] + between[:, 1:]) / 4
+    torch.testing.assert_close(loaded[:, 1:-1:2, 1:-1:2].float(), between, rtol=0.0, atol=0.5)
+    flat = augment(torch.full((2, 3, 6, 8, 3), 77, dtype=torch.uint8), Augment(load_height_px=3, load_width_px=5))
+    assert torch.equal(flat, torch.full((2, 3, 3, 5, 3), 77, dtype=torch.uint8))
+    checks = (torch.arange(64).reshape(8, 8) % 2 * 200).to(torch.uint8).expand(1, 1, 8, 8).unsqueeze(-1)
+    halved = augment(checks, Augment(load_height_px=8, load_width_px=4))
+    assert int((halved[:, :, :, 1:-1].float() - 100).abs().max()) <= 1  # averaged, not picked
+
+
+def test_loaded_then_cropped() -> None:
+    a = Augment(load_height_px=6, load_width_px=8, crop_height_px=5, crop_width_px=6, mirror=True, gain=0.1)
+    assert _many(a).shape == (64, 2, 5, 6, 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "fixed", "message"),
+    [
+        (
+            {"crop_height_px": 9},
+            False,
+            "crop_height_px is 9, more than the height of 8 px that the data set's frames giv",
+        ),
+        (
+            {"load_width_px": 20, "crop_width_px": 21},
+            False,
+            r"21, more than the width of 20 px that training\.augment\.lo",
+        ),
+        ({"crop_height_px": 6}, True, "makes clips of 6 x 10 px, and this architecture takes 8 x 10 px only"),
+        ({"load_width_px": 20}, True, "makes clips of 8 x 20 px"),
+    ],
+)
+def test_crops_that_cannot_be_are_refused(settings: dict[str, int], fixed: bool, message: str) -> None:
+    check(Augment(load_height_px=12, load_width_px=12, crop_height_px=8, crop_width_px=10), (4, 8, 10, 3), fixed=True)
+    with pytest.raises(ValueError, match=message):
+        check(Augment(**settings), (4, 8, 10, 3), fixed=fixed)
 
 
 def test_gain_keeps_the_mean_and_offset_moves_it_within_their_limits() -> None:

@@ -36,6 +36,18 @@ def test_a_model_comes_back_as_it_was_saved(run: Path, tmp_path: Path) -> None:
     assert (tmp_path / "again" / "model.json").read_bytes() == (run / "model.json").read_bytes()
 
 
+def test_the_places_shown_and_answered_stand_beside_the_weights(run: Path, tmp_path: Path) -> None:
+    adversary = models.build("tiny_adversary", inputs=(0, 1), outputs=(2, 3))  # the future of two frames
+    modelio.save_run(tmp_path / "adversary", adversary, {**DESCRIPTION, "architecture": "tiny_adversary"})
+    described = [modelio.description_of(folder) for folder in (run, tmp_path / "adversary")]
+    assert [(d["kind"], d["inputs"], d["outputs"], d["latent_floats"]) for d in described] == [
+        ("reconstruct", [0, 1, 2, 3], [0, 1, 2, 3], 3 * 4 * 8 * 8 // 4),
+        ("interpolate", [0, 1], [2, 3], None),
+    ]
+    loaded = modelio.load_run(tmp_path / "adversary")
+    assert (loaded.inputs, loaded.outputs) == ((0, 1), (2, 3))
+
+
 def test_what_cannot_be_loaded_says_why(run: Path) -> None:
     described = json.loads((run / "model.json").read_text())
     (run / "model.json").write_text(json.dumps({**described, "config": {**described["config"], "width": 5}}))
