@@ -89,9 +89,9 @@ class Model(VideoModel):
         return network.parameters()
 
     def active_parts(self, progress: float) -> tuple[str, ...]:
-        """The default variant's discriminator rests until the adversarial term is switched on."""
+        """The discriminator first, as in the paper. The default variant's rests until the adversarial term is on."""
         rests = self.config.variant == "default" and progress < self.config.adversarial_from
-        return ("generator",) if rests else self.parts
+        return ("generator",) if rests else ("discriminator", "generator")
 
     def loss(self, batch: dict[str, Tensor], part: str = "generator") -> tuple[Tensor, Scalars]:
         """Article: adversarial + 100 x L1 on the -1 to 1 scale. Default: `interpolation_loss`, late + adversarial."""
