@@ -1,4 +1,4 @@
-"""Pictures of the report: strips, error maps on one scale, looping videos, all as bytes that stand in the page.
+"""Pictures of the report: strips and error maps on one scale, as bytes that stand in the page or as files.
 
 Images are uint8 (height, width, 3) RGB; clips uint8 (T, H, W, C) with C of 1 or 3.
 """
@@ -7,24 +7,19 @@ from __future__ import annotations
 
 import base64
 import io
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import media
-
 Image = NDArray[np.uint8]
 
 STRIP_FRAMES = 8
 STRIP_FRAME_PX = 192  # frames wider than this are thinned out for the page
-VIDEO_PANEL_PX = 192  # and video panels are enlarged up to about this height
-VIDEO_FRAMES_PER_SECOND = 10.0
-PANEL_GAP_PX = 4
 GAP_LEVEL = 128
+PAPER, PENCIL = (250, 250, 248), (40, 40, 40)
+WEBP_QUALITY = 92  # of 100, for photographs on pages that hold dozens; a fifth of their PNG
 ERROR_COLOURS = "magma"  # even steps look even, also to colour-blind eyes and in grey
 
 
@@ -69,11 +64,33 @@ def strip(frames_THWC: Image) -> Image:
     return np.concatenate(parts[:-1], axis=1)
 
 
+def placed(frames_NHWC: Image, at: Sequence[int], columns: int) -> Image:
+    """Frames at these columns of a strip of `columns` frames.
+
+    Returns:
+        uint8 (height, width, 4); the empty places are transparent.
+    """
+    canvas = np.zeros((columns, *frames_NHWC.shape[1:3], 3), np.uint8)
+    solid = np.zeros_like(canvas)
+    canvas[list(at)], solid[list(at)] = rgb(frames_NHWC), 255
+    image, seen = strip(canvas), strip(solid)[:, :, :1] // 255 * 255  # the lines between frames, of 128, vanish too
+    return np.concatenate([image, seen], axis=-1)
+
+
 def png(image: Image) -> bytes:
     from PIL import Image as Pillow
 
     stream = io.BytesIO()
     Pillow.fromarray(image).save(stream, format="PNG", optimize=True)
+    return stream.getvalue()
+
+
+def webp(image: Image) -> bytes:
+    """uint8 (height, width, 3 or 4): what is wholly transparent shows the page."""
+    from PIL import Image as Pillow
+
+    stream = io.BytesIO()
+    Pillow.fromarray(image).save(stream, format="WEBP", quality=WEBP_QUALITY, method=4)
     return stream.getvalue()
 
 
@@ -85,30 +102,13 @@ def png_uri(image: Image) -> str:
     return data_uri("image/png", png(image))
 
 
+def webp_uri(image: Image) -> str:
+    return data_uri("image/webp", webp(image))
+
+
 def colour_bar_uri() -> str:
     """The error colours from left (0) to right (the scale), for a legend."""
     return png_uri(error_colours(np.linspace(0.0, 1.0, 256)[None].repeat(12, axis=0), 1.0))
-
-
-def panels(clip_HWC: NDArray[np.uint8], output_HWC: NDArray[np.uint8], scale: float) -> Image:
-    """Input, output and error side by side, enlarged by a whole number so that every pixel can be seen."""
-    error = error_of(clip_HWC[None], output_HWC[None])[0]
-    factor = max(1, VIDEO_PANEL_PX // clip_HWC.shape[0])
-    parts = [
-        np.kron(p, np.ones((factor, factor, 1), np.uint8))
-        for p in (rgb(clip_HWC), rgb(output_HWC), error_colours(error, scale))
-    ]
-    gap = np.full((parts[0].shape[0], PANEL_GAP_PX, 3), GAP_LEVEL, np.uint8)
-    return np.concatenate([parts[0], gap, parts[1], gap, parts[2]], axis=1)
-
-
-def video_uri(clip_THWC: NDArray[np.uint8], output_THWC: NDArray[np.uint8], scale: float) -> str:
-    """Input, output and error side by side as H.264, slowed to 10 frames a second."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "clip.mp4"
-        frames = (panels(i, o, scale) for i, o in zip(clip_THWC, output_THWC, strict=True))
-        media.encode_video(frames, path, frames_per_second=VIDEO_FRAMES_PER_SECOND, crf=20)
-        return data_uri("video/mp4", path.read_bytes())
 
 
 def labelled_strip(rows: Sequence[tuple[str, Image]]) -> Image:
@@ -119,12 +119,45 @@ def labelled_strip(rows: Sequence[tuple[str, Image]]) -> Image:
     factor = max(1, round(1000 / rows[0][1].shape[1]))
     height, width = rows[0][1].shape[0] * factor, rows[0][1].shape[1] * factor
     margin, label, gap = 20, 190, 8
-    page = Pillow.new(
-        "RGB", (label + width + 2 * margin, len(rows) * (height + gap) - gap + 2 * margin), (250, 250, 248)
-    )
+    page = Pillow.new("RGB", (label + width + 2 * margin, len(rows) * (height + gap) - gap + 2 * margin), PAPER)
     pen, font = ImageDraw.Draw(page), ImageFont.load_default(size=24)
     for number, (name, image) in enumerate(rows):
         top = margin + number * (height + gap)
         page.paste(Pillow.fromarray(image).resize((width, height), Pillow.Resampling.LANCZOS), (margin + label, top))
-        pen.text((margin, top + height // 2), name, fill=(40, 40, 40), font=font, anchor="lm")
+        pen.text((margin, top + height // 2), name, fill=PENCIL, font=font, anchor="lm")
+    return np.asarray(page)
+
+
+def colour_key(height_px: int, width_px: int, scale: float) -> Image:
+    """The error colours as a bar in the middle of a paper-white picture, with what its ends mean."""
+    from PIL import Image as Pillow
+    from PIL import ImageDraw, ImageFont
+
+    page = Pillow.new("RGB", (width_px, height_px), PAPER)
+    pen, font = ImageDraw.Draw(page), ImageFont.load_default(size=11)
+    bar = error_colours(np.linspace(0.0, 1.0, width_px - 20)[None].repeat(10, axis=0), 1.0)
+    page.paste(Pillow.fromarray(bar), (10, height_px // 2))
+    pen.text((10, height_px // 2 - 4), "absolute difference", fill=PENCIL, font=font, anchor="ls")
+    pen.text((10, height_px // 2 + 14), "0", fill=PENCIL, font=font, anchor="lt")
+    pen.text((width_px - 10, height_px // 2 + 14), f"{scale:.2f} or more", fill=PENCIL, font=font, anchor="rt")
+    return np.asarray(page)
+
+
+def labelled_columns(columns: Sequence[tuple[str, Image, Image]]) -> Image:
+    """Two pictures under a name in each column, side by side on paper white, enlarged."""
+    from PIL import Image as Pillow
+    from PIL import ImageDraw, ImageFont
+
+    factor = max(1, round(280 / columns[0][1].shape[1]))
+    height, width = columns[0][1].shape[0] * factor, columns[0][1].shape[1] * factor
+    margin, label, gap = 20, 34, 8
+    size = (len(columns) * (width + gap) - gap + 2 * margin, label + 2 * height + gap + 2 * margin)
+    page = Pillow.new("RGB", size, PAPER)
+    pen, font = ImageDraw.Draw(page), ImageFont.load_default(size=20)
+    for number, (name, *images) in enumerate(columns):
+        left = margin + number * (width + gap)
+        pen.text((left, margin + label // 2 - 4), name, fill=PENCIL, font=font, anchor="lm")
+        for row, image in enumerate(images):
+            enlarged = Pillow.fromarray(rgb(image)).resize((width, height), Pillow.Resampling.LANCZOS)
+            page.paste(enlarged, (left, margin + label + row * (height + gap)))
     return np.asarray(page)

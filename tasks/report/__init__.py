@@ -13,18 +13,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from tasks import files, pictures
+from tasks import files
 from tasks.metrics import MOVING_RANGE
 from tasks.params import Params
+from tasks.report import readme_pictures
 from tasks.report.data_page import data_page
 from tasks.report.index_page import comparisons, index_set
-from tasks.report.pages import bar, data_href, error_strip, href
+from tasks.report.pages import KINDS, bar, data_href, href
+from tasks.report.questions import Comparison
 from tasks.report.recipe_page import recipe_page
 from tasks.report.results import Result
 from tasks.report.results import load as load_results
-from tasks.report.verdicts import ARCHITECTURES, THE_QUESTION, Comparison, against_baselines, against_champion, in_order
+from tasks.report.verdicts import against_baselines, against_champion, in_order
 from tasks.scores import answer_rows, write_csv
 
 if TYPE_CHECKING:
@@ -37,30 +37,36 @@ def run(params: Params, data: Path, out: Path) -> None:
     """Write the site into the folder `out`, whole or not at all.
 
     Writes `index.html`, `recipe-<recipe>.html`, `data-<dataset>.html`, `metrics.json`, `plots/answers.csv`,
-    `plots/losses.csv`, and `strip.png` where a recipe was judged. A recipe or dataset without results is shown as such.
+    `plots/losses.csv`, and the README's pictures where a recipe was judged: `strip.png` of models that rebuild,
+    `between.png` of models that interpolate. A recipe or dataset without results is shown as such.
 
     Args:
         data: holds cuts, frames, clips, runs, timing, evaluation, registry; any of them may be missing.
     """
     results = load_results(params, data)
     asked = comparisons(results)
-    used = [name for name in params.datasets if any(r.recipe.dataset == name for r in results)] or list(params.datasets)
-    by_dataset = {name: [r for r in results if r.recipe.dataset == name] for name in used}
+    sets = {
+        (name, kind): [r for r in results if (r.recipe.dataset, r.kind) == (name, kind)]
+        for name in params.datasets
+        for kind in KINDS
+    }
+    sets = {key: members for key, members in sets.items() if members}
     data_pages = [data_page(name, data) for name in params.datasets]
     links = [{"href": "index.html", "text": "Overview", "break": False}]
     links += [{"href": href(r), "text": r.name, "break": n == 0} for n, r in enumerate(results)]
     links += [
         {"href": data_href(name), "text": f"Data: {name}", "break": n == 0} for n, name in enumerate(params.datasets)
     ]
-    environment = _environment({"title": params.report.title, "links": links, "moving_range": MOVING_RANGE})
+    site = {"title": params.report.title, "links": links, "moving_range": MOVING_RANGE}
+    environment = _environment(site | {"kinds": [kind for _, kind in sets]})
     with files.replacing_folder(out) as folder:
 
         def page(name: str, template: str, **values: Any) -> None:
             files.write_text(folder / name, environment.get_template(template).render(here=name, **values))
 
-        sets = [index_set(name, members) for name, members in by_dataset.items()]
-        page("index.html", "index.html", sets=sets, data_pages=data_pages)
-        for members in by_dataset.values():
+        parts = [index_set(name, kind, members) for (name, kind), members in sets.items()]
+        page("index.html", "index.html", sets=parts, data_pages=data_pages)
+        for members in sets.values():
             scale = bar(members)
             for result in members:
                 page(href(result), "recipe.html", page=recipe_page(result, scale, asked, params.report.strips))
@@ -68,8 +74,7 @@ def run(params: Params, data: Path, out: Path) -> None:
             page(dataset["href"], "data.html", page=dataset)
         files.write_json(folder / "metrics.json", _figures(results, asked))
         _plots(results, folder / "plots")
-        for members in by_dataset.values():
-            _strip(members, folder / "strip.png")
+        readme_pictures.write(list(sets.values()), folder)
 
 
 def _environment(site: dict[str, Any]) -> Environment:
@@ -86,7 +91,7 @@ def _environment(site: dict[str, Any]) -> Environment:
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     environment.globals |= {"site": site, "style": Markup(style), "style_hash": Markup(f"sha256-{digest}")}
-    environment.filters |= {"dec": _decimal, "whole": _whole}
+    environment.filters |= {"dec": _decimal, "whole": _whole, "milli": _milli, "signed": _signed}
     return environment
 
 
@@ -101,6 +106,14 @@ def _whole(value: float | None) -> str:
     return _decimal(value, 0)
 
 
+def _milli(value: float | None, digits: int) -> str:
+    return _decimal(None if value is None else value * 1e3, digits)
+
+
+def _signed(value: float, digits: int) -> str:
+    return ("+" if value > 0 else "") + _decimal(value, digits)
+
+
 def _figures(results: Sequence[Result], asked: Sequence[Comparison]) -> dict[str, Any]:
     """The report's own metrics.json: what the pages say, for programs."""
     recipes: dict[str, Any] = {}
@@ -111,7 +124,10 @@ def _figures(results: Sequence[Result], asked: Sequence[Comparison]) -> dict[str
         kept = (
             "architecture",
             "variant",
+            "kind",
             "dataset",
+            "inputs",
+            "outputs",
             "latent_floats",
             "parameters",
             "clips",
@@ -156,29 +172,3 @@ def _plots(results: Sequence[Result], folder: Path) -> None:
             losses.append(r.history[["step", "loss"]].assign(recipe=r.name)[["recipe", "step", "loss"]])
     write_csv(pd.DataFrame(answers, columns=None if answers else ["recipe", "answer"]), folder / "answers.csv")
     write_csv(pd.concat(losses) if losses else pd.DataFrame(columns=["recipe", "step", "loss"]), folder / "losses.csv")
-
-
-def _strip(members: Sequence[Result], path: Path) -> None:
-    """The README's picture: a lively clip, each architecture's answer and its error. The first dataset judged wins."""
-    judged = [r for r in members if r.examples is not None]
-    chosen = {a: next((r for r in judged if r.recipe.architecture == a), None) for a in THE_QUESTION}
-    shown = [r for r in chosen.values() if r is not None] or judged[:1]
-    if not shown or path.exists():
-        return
-    first = shown[0].examples
-    assert first is not None
-    place = int(np.flatnonzero(first["role"] == "showcase")[0])
-    clip, at = first["input"][place], pictures.shown_frames(len(first["input"][place]))
-    scale = bar(members)["scale"]
-    rows = [("input", pictures.strip(clip[at]))]
-    errors = []
-    for r in shown:
-        assert r.examples is not None
-        same = np.flatnonzero((r.examples["role"] == "showcase") & (r.examples["clip"] == first["clip"][place]))
-        if len(same):
-            output = r.examples["output"][int(same[0])]
-            label = ARCHITECTURES.get(r.recipe.architecture, r.name)
-            rows.append((label, pictures.strip(output[at])))
-            errors.append((f"error, {label}", error_strip(clip[at], output[at], scale)))
-    with files.replacing(path) as temporary:
-        temporary.write_bytes(pictures.png(pictures.labelled_strip(rows + errors)))

@@ -52,8 +52,7 @@ def _ticks(low: float, high: float, most: int, whole: bool = False) -> list[floa
 
 def _label(value: float, ticks: Sequence[float]) -> str:
     step = min(np.diff(ticks), default=1.0)
-    digits = max(0, int(np.ceil(-np.log10(step) - 1e-9))) if step < 1 else 0
-    digits += digits == 0 and step != round(step)
+    digits = next((d for d in range(12) if np.isclose(step * 10**d, round(step * 10**d))), 12)
     return f"{value:,.{digits}f}".replace("-", "−")
 
 

@@ -9,45 +9,57 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from tasks import pictures
 from tasks.report import charts
-from tasks.report.pages import LINEAR, bar, basis, best_of, clip_about, error_strip, href, picture_row
+from tasks.report.interpolate_page import given_row
+from tasks.report.pages import KINDS, LINEAR, answer_rows, bar, basis, best_of, clip_about, gain_marks, href, strongest
+from tasks.report.questions import THE_QUESTION, Comparison, beats_the_cross_fade, compare, compare_variants
 from tasks.report.results import Result
 from tasks.report.verdicts import (
     ANSWERS,
     ARCHITECTURES,
-    THE_QUESTION,
-    Comparison,
+    IN_A_SENTENCE,
     against_baselines,
     against_champion,
-    compare,
+    by_strength,
     in_order,
     summary,
 )
 
 
 def comparisons(results: Sequence[Result]) -> list[Comparison]:
-    """The articles' question, for every pair of the two architectures in the same variant on the same dataset."""
+    """The articles' questions: for every pair of the two autoencoders in the same variant on the same dataset, and for
+    every two recipes that answer missing frames of the same dataset."""
     found = []
-    for one, other in itertools.product(results, results):
+    judged = [r for r in results if r.metrics]
+    for one, other in itertools.product(judged, judged):
         asked = (one.recipe.architecture, other.recipe.architecture) == THE_QUESTION
-        alike = one.recipe.dataset == other.recipe.dataset and one.recipe.config.get(
-            "variant"
-        ) == other.recipe.config.get("variant")
-        if asked and alike and one.metrics and other.metrics:
+        alike = one.recipe.config.get("variant") == other.recipe.config.get("variant")
+        if asked and alike and one.recipe.dataset == other.recipe.dataset:
             found.append(compare(one.judged, other.judged, one.recipe.evaluation))
+    for one, other in itertools.combinations([r for r in judged if r.kind == "interpolate"], 2):
+        if one.recipe.dataset == other.recipe.dataset:
+            found.append(compare_variants(one.judged, other.judged, one.recipe.evaluation))
     return found
 
 
-def _unanswered(results: Sequence[Result]) -> str | None:
-    """Why the question has no answer yet, where both architectures are in params.yaml."""
+def _answer(kind: str, results: Sequence[Result]) -> dict[str, Any] | None:
+    """The articles' question and its answer, in sentences; None where the recipes do not ask it."""
+    said = [c.sentence for c in comparisons(results)]
+    if kind == "interpolate":
+        fades = [
+            beats_the_cross_fade(r.judged, r.metrics["gains"]["cross_fade"]["psnr_db"]) for r in results if r.metrics
+        ]
+        waiting = [f"{r.name} is {r.status}" for r in results if r.status] if not fades else []
+        lines = fades + said + ([f"Not answered yet: {', '.join(waiting)}."] if waiting else [])
+        return {"question": "Does it beat the cross-fade?", "lines": lines}
     waiting = [f"{r.name} is {r.status}" for r in results if r.status and r.recipe.architecture in THE_QUESTION]
-    both = {r.recipe.architecture for r in results} >= set(THE_QUESTION)
-    return f"Not answered yet: {', '.join(waiting)}." if both and waiting and not comparisons(results) else None
+    if waiting and not said and {r.recipe.architecture for r in results} >= set(THE_QUESTION):
+        said = [f"Not answered yet: {', '.join(waiting)}."]
+    return {"question": "3-D CNN or GRU?", "lines": said} if said else None
 
 
-def index_set(dataset: str, results: Sequence[Result]) -> dict[str, Any]:
-    """One dataset's part of the index."""
+def index_set(dataset: str, kind: str, results: Sequence[Result]) -> dict[str, Any]:
+    """One dataset's part of the index; all `results` are of one kind."""
     judged = [r for r in results if r.metrics]
     rows = _recipe_rows(results) + _baseline_rows(judged)
     scored = [row for row in rows if row["scores"]]
@@ -57,11 +69,12 @@ def index_set(dataset: str, results: Sequence[Result]) -> dict[str, Any]:
     scale = bar(results)
     return {
         "name": dataset,
+        "kind": kind,
         "rows": rows,
-        "comparisons": comparisons(results),
-        "unanswered": _unanswered(results),
+        "answer": _answer(kind, results),
         "note": first["intervals"]["note"] if first else None,
         "basis": basis(first) if first else None,
+        "heading": KINDS[kind].heading,
         "chart": _answer_chart(scored) if scored else None,
         "gains": _gain_chart(judged) if judged else None,
         "bar": scale,
@@ -83,11 +96,10 @@ def _recipe_rows(results: Sequence[Result]) -> list[dict[str, Any]]:
         row["status"] = (r.status or "").capitalize()
         if r.metrics:
             answers, gains = r.metrics["answers"], r.metrics["gains"]
-            strongest = max(gains, key=lambda answer: float(answers[answer]["psnr_db"]["value"]))
             outcome, verdict = summary(against_baselines(r.metrics))
             row |= {
                 "scores": answers["model"],
-                "gain": gains[strongest]["psnr_db"],
+                "gain": gains[by_strength(r.metrics)[0]]["psnr_db"],
                 "outcome": outcome,
                 "verdict": verdict,
             }
@@ -111,7 +123,7 @@ def _device(timing: dict[str, Any] | None) -> str | None:
 
 
 def _baseline_rows(judged: Sequence[Result]) -> list[dict[str, Any]]:
-    """Each baseline once for every number of floats it was given and every set of clips."""
+    """Each baseline once for every number of floats it was given, every set of clips, and every task."""
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for r in judged:
         assert r.metrics is not None
@@ -119,7 +131,7 @@ def _baseline_rows(judged: Sequence[Result]) -> list[dict[str, Any]]:
             if answer != "model":
                 row = BLANK | {"name": ANSWERS.get(answer, answer), "scores": scores, "floats": scores["floats"]}
                 row |= {"baseline": True, "first": not rows}
-                rows.setdefault((answer, scores["floats"], r.metrics["evaluation_sha256"]), row)
+                rows.setdefault((answer, scores["floats"], r.metrics["evaluation_sha256"], r.places), row)
     return list(rows.values())
 
 
@@ -132,40 +144,34 @@ def _answer_chart(scored: Sequence[dict[str, Any]]) -> Markup:
     return charts.interval_chart(marks, x_label="PSNR, dB", title="PSNR of every answer with its 95% interval")
 
 
-def _gain_chart(judged: Sequence[Result]) -> Markup:
-    marks = []
-    for r in judged:
-        assert r.metrics is not None
-        for metric, where in (("psnr_db", "all pixels"), ("psnr_moving_db", "moving"), ("psnr_still_db", "still")):
-            gain = r.metrics["gains"][LINEAR][metric]
-            if gain["value"] is not None:
-                name = r.name if metric == "psnr_db" else where
-                marks.append(charts.Mark(name, gain["value"], gain["low"], gain["high"], strong=metric == "psnr_db"))
-    return charts.interval_chart(
-        marks, x_label="dB above patch PCA, chosen", title="Gain over the best linear answer", zero=True
-    )
+def _gain_chart(judged: Sequence[Result]) -> dict[str, Any]:
+    """Every recipe's gain over the baseline that this kind is held against."""
+    assert judged[0].metrics is not None
+    rival = strongest(judged[0].metrics)
+    marks = [mark for r in judged if r.metrics for mark in gain_marks(r.metrics, rival, r.name)]
+    title = "Gain over " + ("the best linear answer" if rival == LINEAR else IN_A_SENTENCE[rival])
+    label = f"dB above {IN_A_SENTENCE[rival]}"
+    return {"title": title, "chart": charts.interval_chart(marks, x_label=label, title=title, zero=True)}
 
 
 def _showcase(judged: Sequence[Result], scale: float) -> list[dict[str, Any]]:
-    """Clips that every judged recipe has: the input, each model's answer and error, the best linear answer."""
-    by_clip: dict[int, list[tuple[Result, int]]] = {}
+    """Clips that every judged recipe has: the truth, the pictured baselines, each model's answer, and the errors."""
+    by_clip: dict[Any, list[tuple[Result, int]]] = {}
     for r in judged:
         if r.examples is not None:
             for place in np.flatnonzero(r.examples["role"] == "showcase"):
-                by_clip.setdefault(int(r.examples["clip"][place]), []).append((r, int(place)))
+                by_clip.setdefault((int(r.examples["clip"][place]), r.places), []).append((r, int(place)))
     shown = []
-    for clip_id, answers in by_clip.items():
-        clip, linear = (answers[0][0].examples[key][answers[0][1]] for key in ("input", "linear"))  # type: ignore[index]
-        at = pictures.shown_frames(len(clip))
-        rows = [
-            picture_row("Input", pictures.strip(clip[at]), len(at)),
-            picture_row(ANSWERS[LINEAR], pictures.strip(linear[at]), len(at)),
-        ]
-        outputs = [(r, r.examples["output"][place]) for r, place in answers]  # type: ignore[index]
-        rows += [picture_row(r.name, pictures.strip(output[at]), len(at)) for r, output in outputs]
-        rows += [
-            picture_row(f"Error, {r.name}", error_strip(clip[at], output[at], scale), len(at)) for r, output in outputs
-        ]
-        about = clip_about(answers[0][0], clip_id)
-        shown.append({"title": about["label"] or about["source"], "detail": about["detail"], "rows": rows})
+    for (clip_id, _), answered in by_clip.items():
+        first, number = answered[0]
+        assert first.examples is not None
+        kind = KINDS[first.kind]
+        baselines = [(ANSWERS[a], first.examples[f"answer_{a}"][number]) for a in kind.pictured]
+        models = [(r.name, r.examples["output"][place]) for r, place in answered if r.examples is not None]
+        drawn = [name for name, _ in (baselines if kind.errors else []) + models]
+        rows = answer_rows(first.examples["input"][number], baselines + models, first.kind, scale, drawn)
+        rows = ([given_row(first, number)] if "shown" in first.examples else []) + rows
+        about = clip_about(first, clip_id)
+        title, detail = (about["label"], about["detail"]) if about["label"] else (about["name"], about["when"])
+        shown.append({"title": title, "detail": detail, "rows": rows})
     return shown

@@ -1,17 +1,51 @@
-"""What the report's pages have in common: links, which figure is best, strips of one clip on one error scale."""
+"""What the report's pages have in common: links, which figure is best, strips of one clip on one error scale, and
+what differs between the kinds of model."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tasks import pictures
+from tasks.report import charts
 from tasks.report.results import Result
+from tasks.report.verdicts import by_strength
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LINEAR = "patch_pca_chosen"
 HIGHER = ("psnr_db", "psnr_moving_db", "psnr_still_db", "ssim")
+LOWER = ("mse", "flicker")
+INSIDE = {"This model": "this model", "Cross-fade": "cross-fade"}  # names within a label
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How the pages speak of one kind of model."""
+
+    truth: str  # the name of what an answer is compared with
+    pictured: tuple[str, ...]  # the baselines whose answers `examples.npz` holds, as `answer_<name>`
+    errors: bool  # are the errors of those drawn too
+    curve: tuple[str, ...]  # the answers in the chart over a clip's frames
+    heading: str  # of the chart of all answers
+
+
+KINDS = {
+    "reconstruct": Kind(
+        "Input", (LINEAR,), False, ("model", LINEAR, "clip_mean_frame"), "Reconstruction of unseen clips"
+    ),
+    "interpolate": Kind(
+        "Truth",
+        ("cross_fade", "dis_flow"),
+        True,
+        ("model", "dis_flow", "cross_fade", "nearest_copy"),
+        "The missing frames of unseen clips",
+    ),
+}
 
 
 def href(result: Result) -> str:
@@ -27,12 +61,20 @@ def fact(name: str, value: str, more: str | None = None) -> dict[str, str | None
     return {"name": name, "value": value, "more": more}
 
 
+def training_facts(result: Result) -> list[dict[str, str | None]]:
+    if not result.timing:
+        return []
+    steps = f"{result.timing['steps']:,} steps" if "steps" in result.timing else None
+    return [
+        fact("Training", f"{result.timing['train_seconds']:,.0f} s", steps),
+        fact("Device", str(result.timing.get("device", "–")), str(result.timing.get("precision", ""))),
+    ]
+
+
 def best_of(answers: Sequence[dict[str, Any]]) -> list[dict[str, bool]]:
     """Which answer has the best mean in which metric. Best sharpness is the ratio nearest to 1."""
-    keys: dict[str, Any] = {m: lambda v: -v for m in HIGHER} | {
-        "mse": lambda v: v,
-        "sharpness_ratio": lambda v: abs(np.log(max(v, 1e-9))),
-    }
+    keys: dict[str, Any] = {m: lambda v: -v for m in HIGHER} | dict.fromkeys(LOWER, lambda v: v)
+    keys["sharpness_ratio"] = lambda v: abs(np.log(max(v, 1e-9)))
     best = []
     for answer in answers:
         flags = {}
@@ -43,14 +85,19 @@ def best_of(answers: Sequence[dict[str, Any]]) -> list[dict[str, bool]]:
     return best
 
 
+def strongest(result: dict[str, Any]) -> str:
+    """The baseline that the model's gain is told over: the best linear answer, or whichever has the highest PSNR."""
+    return LINEAR if result["kind"] == "reconstruct" else by_strength(result)[0]
+
+
 def bar(results: Sequence[Result]) -> dict[str, Any]:
-    """The error colours of one dataset, on one scale for all its recipes."""
-    errors = [
-        pictures.error_of(i, o)
-        for r in results
-        if r.examples
-        for i, o in zip(r.examples["input"], r.examples["output"], strict=True)
-    ]
+    """The error colours of one dataset, on one scale for all its recipes and all the answers whose errors are drawn."""
+    errors = []
+    for r in results:
+        if r.examples:
+            kind = KINDS[r.kind]
+            drawn = ["output", *(f"answer_{answer}" for answer in kind.pictured if kind.errors)]
+            errors += [pictures.error_of(r.examples["input"], r.examples[key]) for key in drawn]
     return {"uri": pictures.colour_bar_uri(), "scale": pictures.error_scale(errors)}
 
 
@@ -59,16 +106,53 @@ def basis(result: dict[str, Any]) -> str:
     return f"{result['clips']:,} held-out clips of {groups}; {result['moving_fraction']:.0%} of the pixels move."
 
 
-def picture_row(name: str, image: pictures.Image, frames: int) -> dict[str, Any]:
-    return {"name": name, "uri": pictures.png_uri(image), "frames": frames}
+def picture_row(name: str, image: pictures.Image, frames: int, photograph: bool = False) -> dict[str, Any]:
+    """A named strip; photographs of real footage are compressed, as a page holds dozens of them."""
+    uri = pictures.webp_uri(image) if photograph else pictures.png_uri(image)
+    return {"name": name, "uri": uri, "frames": frames}
 
 
 def error_strip(clip: Any, output: Any, scale: float) -> pictures.Image:
     return pictures.strip(np.stack([pictures.error_colours(e, scale) for e in pictures.error_of(clip, output)]))
 
 
+def answer_rows(
+    truth_THWC: Any, answers: Sequence[tuple[str, Any]], kind: str, scale: float, errors: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Strips of one clip: the truth, every named answer, and under them the errors of the answers named in `errors`."""
+    at, photograph = pictures.shown_frames(len(truth_THWC)), kind != "reconstruct"
+    rows = [(KINDS[kind].truth, pictures.strip(truth_THWC[at]))]
+    rows += [(name, pictures.strip(answer[at])) for name, answer in answers]
+    rows += [
+        (f"Error, {INSIDE.get(name, name)}", error_strip(truth_THWC[at], answer[at], scale))
+        for name, answer in answers
+        if name in errors
+    ]
+    return [picture_row(name, image, len(at), photograph) for name, image in rows]
+
+
+def gain_marks(result: dict[str, Any], answer: str, name: str) -> list[charts.Mark]:
+    """The model's gain over one baseline on all pixels, on the moving and on the still ones."""
+    marks = []
+    for metric, where in (("psnr_db", name), ("psnr_moving_db", "moving"), ("psnr_still_db", "still")):
+        gain = result["gains"][answer][metric]
+        if gain["value"] is not None:
+            marks.append(charts.Mark(where, gain["value"], gain["low"], gain["high"], strong=metric == "psnr_db"))
+    return marks
+
+
+def sequence_names(sources: pd.DataFrame) -> dict[str, str]:
+    """What people call each source: its group where every source is its own, or else its id."""
+    pairs = sources[["source", "group"]].drop_duplicates()
+    alone = pairs["group"].is_unique
+    return dict(zip(pairs["source"], pairs["group"] if alone else pairs["source"], strict=True))
+
+
 def clip_about(result: Result, clip_id: int) -> dict[str, str]:
+    """What a caption says of a clip: its class, its source, what people call that, and where it begins."""
     assert result.clips is not None
     row = result.clips[(result.clips["answer"] == "model") & (result.clips["clip"] == clip_id)].iloc[0]
-    detail = f"{row['source']}, from {row['first_seconds']:.2f} s, group {row['group']}"
-    return {"label": str(row["label"]), "source": str(row["source"]), "detail": detail}
+    source, when = str(row["source"]), f"from {row['first_seconds']:.2f} s"
+    name = sequence_names(result.clips)[source] if result.kind == "interpolate" else source
+    group = f", group {row['group']}" if name != row["group"] else ""
+    return {"label": str(row["label"]), "name": name, "when": when, "detail": f"{name}, {when}{group}"}

@@ -1,24 +1,23 @@
-"""What stands on a recipe's page of the report, as plain values for the template."""
+"""What stands on every recipe's page of the report, as plain values for the template; the parts of one kind of model
+stand in `reconstruct_page` and `interpolate_page`."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from markupsafe import Markup
 
-from tasks import pictures
-from tasks.report import charts
-from tasks.report.pages import LINEAR, basis, best_of, clip_about, data_href, error_strip, fact, picture_row
+from tasks.report import charts, interpolate_page, reconstruct_page
+from tasks.report.pages import KINDS, basis, best_of, data_href
+from tasks.report.questions import Comparison
 from tasks.report.results import Result
-from tasks.report.verdicts import ANSWERS, ARCHITECTURES, Comparison, against_baselines, against_champion, in_order
+from tasks.report.verdicts import ANSWERS, ARCHITECTURES, against_baselines, against_champion, in_order
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SOURCES_SHOWN = 30
+PARTS = {"reconstruct": reconstruct_page.part, "interpolate": interpolate_page.part}
 VALIDATION = "validation_psnr_db"
 SMOOTHED = 20  # points of the loss curve that one point of its smooth line rests on, at most
 
@@ -27,6 +26,7 @@ def recipe_page(result: Result, scale: dict[str, Any], asked: Sequence[Compariso
     """One recipe's page; without figures it says what is missing."""
     page: dict[str, Any] = {
         "name": result.name,
+        "kind": result.kind,
         "architecture": ARCHITECTURES.get(result.recipe.architecture, result.recipe.architecture),
         "variant": result.recipe.config.get("variant"),
         "dataset": result.recipe.dataset,
@@ -34,23 +34,24 @@ def recipe_page(result: Result, scale: dict[str, Any], asked: Sequence[Compariso
         "status": result.status.capitalize() + "." if result.status else None,
         "result": result.metrics,
         "settings": _settings(result),
+        "task": None,
+        "sequences": [],
     }
     if result.metrics is None or result.curve is None:
         return page
     answers = in_order(result.metrics["answers"])
     rows = []
     for (answer, scores), best in zip(answers.items(), best_of(list(answers.values())), strict=True):
-        milli = {k: None if v is None else v * 1e3 for k, v in scores["mse"].items()}
         gain = result.metrics["gains"].get(answer, {}).get("psnr_db")
         row = {
             "name": ANSWERS.get(answer, answer),
             "baseline": answer != "model",
             "floats": scores["floats"],
-            "milli_mse": milli,
+            "milli_mse": _thousandths(scores["mse"]),
+            "milli_flicker": _thousandths(scores["flicker"]),
         }
         rows.append(row | {"scores": scores, "best": best, "gain": gain})
     return page | {
-        "facts": _facts(result),
         "champion": against_champion(result.record, result.metrics["weights_sha256"]),
         "verdicts": against_baselines(result.metrics),
         "comparisons": [c for c in asked if result.name in (c.first, c.second)],
@@ -59,26 +60,13 @@ def recipe_page(result: Result, scale: dict[str, Any], asked: Sequence[Compariso
         "note": result.metrics["intervals"]["note"],
         "curve": _curve_chart(result),
         "bar": scale,
-        "examples": _examples(result, scale["scale"], strips),
-        "linear": ANSWERS[LINEAR],
         **_history_charts(result),
-        **_source_rows(result),
+        **PARTS[result.kind](result, scale["scale"], strips),
     }
 
 
-def _facts(result: Result) -> list[dict[str, Any]]:
-    assert result.metrics is not None
-    psnr = result.metrics["answers"]["model"]["psnr_db"]
-    facts = [
-        fact("PSNR", f"{psnr['value']:.2f} dB", f"{psnr['low']:.2f} – {psnr['high']:.2f}"),
-        fact("Latent floats", f"{result.metrics['latent_floats']:,}", "for one clip"),
-        fact("Parameters", f"{result.metrics['parameters']:,}"),
-    ]
-    if result.timing:
-        steps = f"{result.timing['steps']:,} steps" if "steps" in result.timing else None
-        facts.append(fact("Training", f"{result.timing['train_seconds']:,.0f} s", steps))
-        facts.append(fact("Device", str(result.timing.get("device", "–")), str(result.timing.get("precision", ""))))
-    return facts
+def _thousandths(score: dict[str, float | None]) -> dict[str, float | None]:
+    return {key: None if value is None else value * 1e3 for key, value in score.items()}
 
 
 def _loss_chart(history: pd.DataFrame) -> Markup | None:
@@ -114,7 +102,7 @@ def _history_charts(result: Result) -> dict[str, Markup | None]:
 def _curve_chart(result: Result) -> Markup:
     assert result.curve is not None
     lines = []
-    for answer in ("model", LINEAR, "clip_mean_frame"):
+    for answer in KINDS[result.kind].curve:
         part = result.curve[result.curve["answer"] == answer]
         band = [part[k].tolist() if answer == "model" else None for k in ("psnr_db_quarter", "psnr_db_three_quarters")]
         lines.append(
@@ -122,42 +110,6 @@ def _curve_chart(result: Result) -> Markup:
         )
     label = "PSNR of a frame, dB; shaded: the middle half of the clips"
     return charts.line_chart(lines, x_label="frame in the clip", y_label=label, title="PSNR by frame within the clip")
-
-
-def _examples(result: Result, scale: float, strips: int) -> list[dict[str, Any]]:
-    assert result.examples is not None
-    shown = []
-    for role, place in itertools.product(("worst", "median", "best"), range(strips)):
-        found = np.flatnonzero((result.examples["role"] == role) & (result.examples["rank"] == place))
-        for number in found:
-            clip, output = result.examples["input"][number], result.examples["output"][number]
-            at = pictures.shown_frames(len(clip))
-            about = clip_about(result, int(result.examples["clip"][number]))
-            rows = [
-                picture_row("Input", pictures.strip(clip[at]), len(at)),
-                picture_row("Output", pictures.strip(output[at]), len(at)),
-            ]
-            rows.append(picture_row("Error", error_strip(clip[at], output[at], scale), len(at)))
-            detail = f"{result.examples['psnr_db'][number]:.2f} dB; {about['label']}; {about['detail']}"
-            title = role.capitalize() + (f" {place + 1}" if strips > 1 else "")
-            shown.append(
-                {"title": title, "detail": detail, "rows": rows, "video": pictures.video_uri(clip, output, scale)}
-            )
-    return shown
-
-
-def _source_rows(result: Result) -> dict[str, Any]:
-    if result.sources is None:
-        return {"sources": [], "more_sources": None}
-    linear = result.sources[result.sources["answer"] == LINEAR].set_index("source")["psnr_db"]
-    model = result.sources[result.sources["answer"] == "model"]
-    rows = model.assign(linear=model["source"].map(linear)).head(SOURCES_SHOWN).to_dict("records")
-    more = (
-        f"{len(model) - len(rows):,} more sources are in sources.csv of the evaluation."
-        if len(model) > len(rows)
-        else None
-    )
-    return {"sources": rows, "more_sources": more}
 
 
 def _settings(result: Result) -> list[tuple[str, str]]:

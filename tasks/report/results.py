@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import files
+from tasks.metrics import METRICS
 from tasks.params import Params, Recipe
-from tasks.report.verdicts import Judged
+from tasks.report.questions import Judged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +24,7 @@ class Result:
 
     name: str
     recipe: Recipe
+    kind: str  # the model's; of one that was not trained yet, what its dataset's windows are for
     card: dict[str, Any] | None  # model.json
     history: pd.DataFrame | None
     timing: dict[str, Any] | None
@@ -48,31 +50,45 @@ class Result:
         return Judged(
             self.name,
             self.metrics["architecture"],
+            self.metrics["variant"],
             self.metrics["latent_floats"],
             self.metrics["evaluation_sha256"],
             model,
             self.timing,
+            self.places,
         )
+
+    @property
+    def places(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Where in its clips the model was given frames, and where it answered."""
+        assert self.metrics is not None
+        return tuple(self.metrics["inputs"]), tuple(self.metrics["outputs"])
 
 
 def load(params: Params, data: Path) -> list[Result]:
     """Every recipe, in the order of params.yaml."""
-    return [_load(name, recipe, data) for name, recipe in params.recipes.items()]
+    found = []
+    for name, recipe in params.recipes.items():
+        windows = params.dataset(recipe.dataset).clips
+        found.append(_load(name, recipe, "reconstruct" if windows.gap_frames is None else "interpolate", data))
+    return found
 
 
-def _load(name: str, recipe: Recipe, data: Path) -> Result:
+def _load(name: str, recipe: Recipe, meant_for: str, data: Path) -> Result:
     run, evaluation = data / "runs" / name, data / "evaluation" / name
     examples = None
     if (evaluation / "examples.npz").is_file():
         with np.load(evaluation / "examples.npz", allow_pickle=False) as archive:
             examples = {key: archive[key] for key in archive.files}
+    card, metrics = json_if_there(run / "model.json"), json_if_there(evaluation / "metrics.json")
     return Result(
         name=name,
         recipe=recipe,
-        card=json_if_there(run / "model.json"),
+        kind=(metrics or card or {"kind": meant_for})["kind"],
+        card=card,
         history=csv_if_there(run / "history.csv"),
         timing=json_if_there(data / "timing" / f"{name}.json"),
-        metrics=json_if_there(evaluation / "metrics.json"),
+        metrics=metrics,
         clips=parquet_if_there(evaluation / "clips.parquet"),
         curve=csv_if_there(evaluation / "frame_curve.csv"),
         sources=csv_if_there(evaluation / "sources.csv", text=("source", "group", "label")),
@@ -91,7 +107,7 @@ def csv_if_there(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame | None:
 
     if not path.is_file():
         return None
-    numbers = ["psnr_db", "frames_per_second", "duration_seconds"]
+    numbers = [*METRICS, "frames_per_second", "duration_seconds"]
     return pd.read_csv(
         path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values={name: [""] for name in numbers}
     )

@@ -1,18 +1,12 @@
-"""What the figures say, in sentences: a model against its baselines, the champion, and another model."""
+"""What the figures say of one model, in sentences: against its baselines, sequence by sequence, and the champion."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from tasks import metrics
-
 if TYPE_CHECKING:
     import pandas as pd
-
-    from tasks.params import Evaluation
 
 ANSWERS = {
     "model": "This model",
@@ -21,6 +15,9 @@ ANSWERS = {
     "frame_pca": "Frame PCA",
     "patch_pca": "Patch PCA, equal",
     "patch_pca_chosen": "Patch PCA, chosen",
+    "nearest_copy": "Nearest copy",
+    "cross_fade": "Cross-fade",
+    "dis_flow": "DIS flow",
 }
 IN_A_SENTENCE = {
     "train_mean_frame": "the mean training frame",
@@ -28,10 +25,11 @@ IN_A_SENTENCE = {
     "frame_pca": "frame PCA",
     "patch_pca": "patch PCA with equal components",
     "patch_pca_chosen": "patch PCA with chosen components",
+    "nearest_copy": "the nearest copy",
+    "cross_fade": "the cross-fade",
+    "dis_flow": "DIS flow",
 }
-ARCHITECTURES = {"conv3d_autoencoder": "3-D CNN", "gru_autoencoder": "GRU"}
-THE_QUESTION = ("conv3d_autoencoder", "gru_autoencoder")
-EQUAL_WITHIN = 0.10  # floats or seconds that differ by more are not equal
+ARCHITECTURES = {"conv3d_autoencoder": "3-D CNN", "gru_autoencoder": "GRU", "pix2pix": "pix2pix"}
 
 Outcome = Literal["better", "worse", "open"]
 
@@ -42,29 +40,6 @@ class Verdict:
 
     answer: str
     outcome: Outcome
-    sentence: str
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What a comparison needs of a recipe: `clips` has one row a test clip of the model's answer."""
-
-    name: str
-    architecture: str
-    latent_floats: int
-    evaluation_sha256: str
-    clips: pd.DataFrame
-    timing: dict[str, Any] | None
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """`first` against `second`; the difference is first minus second in dB, None if the clips are not the same."""
-
-    first: str
-    second: str
-    comparable: bool
-    difference: dict[str, float | None] | None
     sentence: str
 
 
@@ -91,21 +66,48 @@ def outcome(interval: dict[str, Any]) -> Outcome:
     return "worse" if interval["high"] < 0 else "open"
 
 
+def by_strength(result: dict[str, Any]) -> list[str]:
+    """The baselines of an evaluation's metrics.json, the highest PSNR first."""
+    return sorted(result["gains"], key=lambda answer: (-result["answers"][answer]["psnr_db"]["value"], answer))
+
+
+def gain_told(gain: dict[str, Any]) -> str:
+    return f"95% interval of the gain {span(gain)} dB"
+
+
 def against_baselines(result: dict[str, Any]) -> list[Verdict]:
     """One verdict a baseline, the strongest baseline first. `result` is an evaluation's metrics.json."""
-    by_strength = sorted(result["gains"], key=lambda answer: (-result["answers"][answer]["psnr_db"]["value"], answer))
     verdicts = []
-    for answer in by_strength:
+    for answer in by_strength(result):
         gain = result["gains"][answer]["psnr_db"]
         name, floats = IN_A_SENTENCE.get(answer, answer), result["answers"][answer]["floats"]
-        by, told = decibels(abs(gain["value"])), f"({floats:,} floats; 95% interval of the gain {span(gain)} dB)"
+        by = decibels(abs(gain["value"]))
+        told = gain_told(gain) if floats is None else f"{floats:,} floats; {gain_told(gain)}"
         said = {
             "better": f"Beats {name} by {by} dB",
             "worse": f"Does not beat {name}: {by} dB below it",
             "open": f"Not shown to beat {name}: {decibels(gain['value'], sign=True)} dB, the interval contains zero",
         }[outcome(gain)]
-        verdicts.append(Verdict(answer, outcome(gain), f"{said} {told}."))
+        verdicts.append(Verdict(answer, outcome(gain), f"{said} ({told})."))
     return verdicts
+
+
+def on_every_sequence(sources: pd.DataFrame, answer: str) -> Verdict:
+    """Whether the model is above a baseline on each held-out sequence, and where it is not.
+
+    Args:
+        sources: `sources.csv` of an evaluation, one row a source and answer.
+    """
+    psnr = sources.pivot(index="source", columns="answer", values="psnr_db")
+    gain = (psnr["model"] - psnr[answer]).sort_values(kind="stable")
+    name, below = IN_A_SENTENCE.get(answer, answer), gain[gain <= 0]
+    if below.empty:
+        each = f"each of the {len(gain)} held-out sequences" if len(gain) > 1 else "the one held-out sequence"
+        least = f"Above {name} on {each}, by {decibels(gain.iloc[0])} dB or more."
+        return Verdict(answer, "better", least)
+    where = ", ".join(f"{source} ({decibels(value, sign=True)} dB)" for source, value in below.items())
+    said = f"Above {name} on {len(gain) - len(below)} of {len(gain)} held-out sequences; not on {where}."
+    return Verdict(answer, "open" if len(below) < len(gain) else "worse", said)
 
 
 def summary(verdicts: list[Verdict]) -> tuple[Outcome, str]:
@@ -140,69 +142,3 @@ def against_champion(record: dict[str, Any] | None, weights_sha256: str) -> tupl
     if champion is None:
         return "open", f"Version {challenger} is registered; there is no champion yet.{reason}"
     return "worse", f"Version {challenger} did not become champion; version {champion} stays.{reason}"
-
-
-def _unequal(a: float, b: float) -> bool:
-    return max(a, b) > (1 + EQUAL_WITHIN) * min(a, b)
-
-
-def _obstacles(first: Judged, second: Judged) -> list[str]:
-    """Why floats or seconds are not equal; empty when they are."""
-    reasons = []
-    if _unequal(first.latent_floats, second.latent_floats):
-        floats = f"{first.name} spends {first.latent_floats:,} floats a clip, {second.name} {second.latent_floats:,}"
-        reasons.append(floats)
-    if first.timing is None or second.timing is None:
-        missing = " and ".join(j.name for j in (first, second) if j.timing is None)
-        return [*reasons, f"the training time of {missing} is unknown"]
-    seconds = float(first.timing["train_seconds"]), float(second.timing["train_seconds"])
-    if _unequal(*seconds):
-        reasons.append(f"{first.name} trained for {seconds[0]:,.0f} s, {second.name} for {seconds[1]:,.0f} s")
-    for key, what in (("device", "on different devices"), ("threads", "with different numbers of threads")):
-        one, other = first.timing.get(key), second.timing.get(key)
-        if one != other:
-            reasons.append(f"they trained {what} ({one} and {other})")
-    return reasons
-
-
-def compare(first: Judged, second: Judged, settings: Evaluation) -> Comparison:
-    """One sentence on which of two models rebuilds unseen clips better, from clips paired by their id."""
-    a, b = (ARCHITECTURES.get(j.architecture, j.architecture) for j in (first, second))
-    who = f"the {a} ({first.name})", f"the {b} ({second.name})"
-    if first.evaluation_sha256 != second.evaluation_sha256:
-        return Comparison(
-            first.name,
-            second.name,
-            False,
-            None,
-            f"Not comparable: {first.name} and {second.name} were judged on other clips.",
-        )
-    pair = first.clips.merge(second.clips, on="clip", suffixes=("", "_second"), validate="one_to_one").sort_values(
-        "clip"
-    )
-    groups = [str(g) for g in pair["group"]]
-    values = np.asarray(pair["psnr_db"] - pair["psnr_db_second"])
-    gain = metrics.bootstrap(values, groups, samples=settings.bootstrap_samples, seed=settings.bootstrap_seed).as_dict()
-    value = gain["value"]
-    assert value is not None  # a clip always has a PSNR
-    number = len(set(groups))
-    basis = (
-        f"95% interval of the difference {span(gain)} dB, {len(pair)} clips paired, {number} group{'s' * (number > 1)}"
-    )
-    obstacles = _obstacles(first, second)
-    if obstacles:
-        ahead, behind = who if value >= 0 else who[::-1]
-        aside = f"As they are, {ahead} is {decibels(abs(value))} dB ahead of {behind}; {basis}."
-        return Comparison(first.name, second.name, False, gain, f"Not comparable: {'; '.join(obstacles)}. {aside}")
-    assert first.timing is not None
-    assert second.timing is not None
-    seconds = f"{first.timing['train_seconds']:,.0f} and {second.timing['train_seconds']:,.0f} s"
-    terms = f"At equal floats ({first.latent_floats:,} a clip) and equal training time ({seconds})"
-    if outcome(gain) == "open":
-        said = (
-            f"neither {who[0]} nor {who[1]} can be said to rebuild unseen clips better: {decibels(value, sign=True)} dB"
-        )
-    else:
-        better, worse = who if value > 0 else who[::-1]
-        said = f"{better} rebuilds unseen clips {decibels(abs(value))} dB better than {worse}"
-    return Comparison(first.name, second.name, True, gain, f"{terms}, {said} ({basis}).")

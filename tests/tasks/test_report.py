@@ -16,22 +16,28 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tasks import params, pictures, report
+from tasks import media, params, pictures, report
 from tasks.files import read_json, write_json
 from tasks.params import Params
-from tasks.report import charts
-from tests.tasks import _judged
+from tasks.report import charts, films
+from tests.tasks import _judged, _panned
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ASKED = {"first": "conv3d_autoencoder", "second": "gru_autoencoder", "later": "conv3d_autoencoder"}
-PAGES = ["data-blobs.html", "index.html", "recipe-first.html", "recipe-later.html", "recipe-second.html"]
+BETWEEN = {"panned": "default", "faded": "article"}
+NAMES = ["data-blobs", "data-streets", "index", *(f"recipe-{name}" for name in sorted([*ASKED, *BETWEEN]))]
+PAGES = [f"{name}.html" for name in NAMES]
 
 
 def asked(root: Path) -> Params:
-    """The project's parameters as if its two runs were the two architectures of the question."""
+    """The project's parameters as if its two runs were the two architectures of the question, and beside them a
+    dataset for interpolation with two variants of one architecture."""
     values = _judged.settings(root).model_dump()
     for name, architecture in ASKED.items():
         values["recipes"][name]["architecture"] = architecture
+    values["datasets"]["streets"] = _panned.DATASET | {"footage": str(root / "streets")}
+    for name, variant in BETWEEN.items():
+        values["recipes"][name] = {"dataset": "streets", "architecture": "pix2pix", "config": {"variant": variant}}
     return params.parse(values, root / "params.yaml")
 
 
@@ -49,6 +55,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "challenger": {"weights_sha256": weights}, "decision": {"promoted": True, "reason": "<i>the first</i> version"},
     }  # fmt: skip
     write_json(place / "data/registry/first.json", record)
+    _panned.data(place)
+    for name, pixels_a_frame in (("panned", 1.0), ("faded", -0.5)):  # one knows the camera, one has it backwards
+        _panned.train(place, name, pixels_a_frame)
+        path = _panned.judge(place, name) / "metrics.json"
+        write_json(path, read_json(path) | {"architecture": "pix2pix", "variant": BETWEEN[name]})
     report.run(asked(place), place / "data", place / "site")
     return place
 
@@ -81,7 +92,9 @@ class Tags(HTMLParser):
 def test_the_site_is_whole_and_equal_for_equal_inputs(root: Path, tmp_path: Path) -> None:
     report.run(asked(root), root / "data", tmp_path / "again")
     names = sorted(str(p.relative_to(root / "site")) for p in (root / "site").rglob("*") if p.is_file())
-    assert names == sorted([*PAGES, "metrics.json", "plots/answers.csv", "plots/losses.csv", "strip.png"])
+    assert names == sorted(
+        [*PAGES, "metrics.json", "plots/answers.csv", "plots/losses.csv", "strip.png", "between.png"]
+    )
     assert [n for n in names if (root / "site" / n).read_bytes() != (tmp_path / "again" / n).read_bytes()] == []
 
 
@@ -123,7 +136,7 @@ def test_the_index_answers_the_question_from_the_figures(root: Path) -> None:
     assert "Not run yet" in text  # the recipe `later`
     assert "3-D CNN, default, champion" in text
     figures = read_json(root / "site/metrics.json")
-    (pair,) = figures["comparisons"]
+    pair, _ = figures["comparisons"]
     assert (pair["first"], pair["second"], pair["comparable"]) == ("first", "second", True)
     assert pair["psnr_db"]["value"] == pytest.approx(gain)
     assert figures["recipes"]["later"] == {"status": "not run yet"}
@@ -148,6 +161,111 @@ def test_a_recipe_page_says_what_it_does_not_beat_and_shows_every_figure(root: P
     assert "Not registered yet" in Tags(root / "site/recipe-second.html").text
 
 
+def test_the_index_says_of_each_variant_whether_it_beats_the_cross_fade(root: Path) -> None:
+    text = re.sub(r"\s+", " ", Tags(root / "site/index.html").text)
+    judged = {name: read_json(root / f"data/evaluation/{name}/metrics.json") for name in BETWEEN}
+    gain = {name: result["gains"]["cross_fade"]["psnr_db"] for name, result in judged.items()}
+    assert gain["panned"]["low"] > 3  # it knows the camera
+    assert gain["faded"]["high"] < 0
+    assert f"Does the default variant (panned) beat the cross-fade? Yes, by {gain['panned']['value']:.2f} dB (" in text
+    assert f"Does the article's variant (faded) beat the cross-fade? No: {-gain['faded']['value']:.2f} dB below" in text
+    ahead = gain["panned"]["value"] - gain["faded"]["value"]
+    said = f"On the same clips, the default variant (panned) is {ahead:.2f} dB ahead of the article's variant (faded)"
+    assert said in text
+    figures = read_json(root / "site/metrics.json")
+    assert figures["comparisons"][1]["psnr_db"]["value"] == pytest.approx(ahead)
+    assert figures["recipes"]["panned"]["answers"] == judged["panned"]["answers"]
+    kept = {key: figures["recipes"]["panned"][key] for key in ("kind", "inputs", "outputs", "latent_floats")}
+    assert kept == {"kind": "interpolate", "inputs": [0, 6], "outputs": [1, 2, 3, 4, 5], "latent_floats": None}
+    assert figures["recipes"]["faded"]["baselines"]["cross_fade"]["outcome"] == "worse"
+    table = pd.read_csv(root / "site/plots/answers.csv").set_index(["recipe", "answer"])
+    assert list(table.loc["panned"].index) == ["model", "nearest_copy", "cross_fade", "dis_flow"]
+    assert table["floats"]["panned"].isna().all()
+
+
+def test_a_page_of_frames_between_shows_every_sequence_and_every_answer(root: Path) -> None:
+    page = Tags(root / "site/recipe-panned.html")
+    text = re.sub(r"\s+", " ", page.text)
+    assert "pix2pix, default variant, on streets: given frames 0 and 6, answers frames 1 to 5" in text
+    result = read_json(root / "data/evaluation/panned/metrics.json")
+    gain = result["gains"]["cross_fade"]["psnr_db"]
+    interval = f"95% interval of the gain {gain['low']:.2f} to {gain['high']:.2f} dB"
+    assert f"Beats the cross-fade by {gain['value']:.2f} dB ({interval})." in text
+    sources = pd.read_csv(root / "data/evaluation/panned/sources.csv").pivot(index="group", columns="answer")["psnr_db"]
+    least = (sources["model"] - sources["cross_fade"]).min()
+    assert f"Above the cross-fade on each of the 3 held-out sequences, by {least:.2f} dB or more." in text
+    for answer in result["answers"].values():
+        assert f"{answer['psnr_db']['value']:.2f}" in text
+        assert f"{answer['flicker']['value'] * 1e3:.2f}" in text
+    for name, row in sources.iterrows():
+        assert re.search(rf"{name} ?\d+{row['cross_fade']:.2f}{row['dis_flow']:.2f}{row['model']:.2f}\+", text)
+    videos = [a for t, a in page.tags if t == "video"]
+    assert [a["aria-label"] for a in videos] == [
+        *(f"{name}: truth, cross-fade, DIS flow and this model, two by two" for name in _panned.TEST),
+        "Ground truth on the left, this model on the right",
+    ]
+    assert all({"autoplay", "loop", "muted", "playsinline", "controls"} <= set(a) for a in videos)
+    strips = ["Given", "Truth", "Cross-fade", "DIS flow", "This model"]
+    strips += ["Error, cross-fade", "Error, DIS flow", "Error, this model"]
+    told = [str(a["alt"]).split(":")[0] for t, a in page.tags if t == "img" and "frame" in str(a["alt"])]
+    assert told == strips * 3  # worst, median, best
+    assert sum(a.get("class") == "chart" for t, a in page.tags if t == "svg") == 3  # places, gains, loss
+
+
+def test_the_videos_hold_the_frames_in_step(root: Path, tmp_path: Path) -> None:
+    """Given frames and answers at their places, forwards, then back; of the model that has the camera backwards."""
+    page = Tags(root / "site/recipe-faded.html")
+    found = []
+    for _, attributes in [(t, a) for t, a in page.tags if t == "video"]:
+        (tmp_path / "video.mp4").write_bytes(base64.b64decode(str(attributes["src"]).split(",")[1]))
+        found.append(np.stack([frame for *_, frame in media.read_frames(tmp_path / "video.mp4")]))
+    *four, beside = found
+    side, loop = _panned.SIDE, [*range(7), *range(5, 0, -1)]
+    with np.load(root / "data/evaluation/faded/examples.npz") as examples:
+        numbers = np.flatnonzero(examples["role"] == "sequence")
+        windows = {}
+        for key in ("input", "output"):
+            given, answered = examples["shown"][numbers], examples[key][numbers]
+            windows[key] = np.concatenate([given[:, :1], answered, given[:, 1:]], axis=1)
+    truth = np.concatenate([window[loop * 2] for window in windows["input"]])
+    ours = np.concatenate([window[loop * 2] for window in windows["output"]])
+    assert np.abs(truth - ours.astype(int)).mean() > 12  # so that one cannot be taken for the other
+    assert beside.shape == (3 * 24, side, 2 * side, 3)
+    assert np.abs(beside[:, :, :side] - truth.astype(int)).mean() < 4  # as H.264 has it
+    assert np.abs(beside[:, :, side:] - ours.astype(int)).mean() < 4
+    factor = films.BETWEEN_PANEL_PX // side
+    for video, truth_window, our_window in zip(four, windows["input"], windows["output"], strict=True):
+        half = (video.shape[1] - films.PANEL_GAP_PX) // 2
+        upper = video[:, half - factor * side : half : factor, : factor * side : factor]
+        lower = video[:, -factor * side :: factor, -factor * side :: factor]
+        assert len(video) == len(loop)
+        assert np.abs(upper - truth_window[loop].astype(int)).mean() < 4
+        assert np.abs(lower - our_window[loop].astype(int)).mean() < 4
+
+
+def test_the_side_by_side_is_the_same_bytes_again_and_takes_odd_sizes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    left, right = (list(rng.integers(0, 256, (5, 9, 13, 3), np.uint8)) for _ in range(2))
+    for name in ("one.mp4", "two.mp4"):
+        films.side_by_side(left, right, tmp_path / name)
+    assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "two.mp4").read_bytes()
+    info = media.probe(tmp_path / "one.mp4")
+    assert (info.frames, info.height_px, info.width_px) == (5, 10, 28)
+    assert (info.frames_per_second, info.pixel_format) == (8.0, "yuv420p")
+
+
+def test_given_frames_stand_where_they_belong() -> None:
+    frames = np.stack([np.full((2, 3, 3), level, np.uint8) for level in (10, 20)])
+    found = pictures.placed(frames, [0, 2], 3)
+    assert found.shape == (2, 3 * 3 + 2, 4)
+    assert found[0, :, 3].tolist() == [255] * 3 + [0] * 5 + [255] * 3
+    assert found[0, [0, 10], 0].tolist() == [10, 20]
+    window = films.window(frames[:, :, :, :1], np.stack([frames[0] + 5] * 2)[:, :, :, :1], [0, 3], [1, 2])
+    assert window[:, 0, 0, 0].tolist() == [10, 15, 15, 20]
+    ahead = films.window(frames, frames + 5, [0, 1], [2, 3])  # frame prediction
+    assert ahead[:, 0, 0, 0].tolist() == [10, 20, 15, 25]
+
+
 def test_the_data_page_counts_splits_and_names_rejects(root: Path) -> None:
     text = re.sub(r"\s+", " ", Tags(root / "site/data-blobs.html").text)
     assert "10 sources, " in text
@@ -162,8 +280,9 @@ def test_a_project_that_never_ran_has_a_report_too(root: Path, tmp_path: Path) -
     assert sorted(p.name for p in (tmp_path / "site").glob("*.html")) == PAGES
     assert "Not run yet" in Tags(tmp_path / "site/recipe-first.html").text
     assert read_json(tmp_path / "site/metrics.json")["recipes"]["second"] == {"status": "not run yet"}
-    waiting = "Not answered yet: first is not run yet, second is not run yet, later is not run yet."
-    assert waiting in Tags(tmp_path / "site/index.html").text
+    text = Tags(tmp_path / "site/index.html").text
+    assert "Not answered yet: first is not run yet, second is not run yet, later is not run yet." in text
+    assert "Does it beat the cross-fade?Not answered yet: panned is not run yet, faded is not run yet." in text
 
 
 def test_error_maps_share_a_scale() -> None:
@@ -225,8 +344,26 @@ def test_a_browser_shows_every_page_without_complaint(root: Path, browser: Any, 
         page.wait_for_timeout(100)
     assert page.evaluate("!document.querySelector('video').paused")
     assert page.evaluate("document.querySelector('video').videoWidth") == 3 * 192 + 8
+    page.goto((root / "site" / "recipe-panned.html").as_uri())
+    for number in range(page.locator("video").count()):
+        page.locator("video").nth(number).scroll_into_view_if_needed()
+        for _ in range(200):
+            if page.evaluate(f"document.querySelectorAll('video')[{number}].currentTime") > 0:
+                break
+            page.wait_for_timeout(100)
+        assert page.evaluate(f"!document.querySelectorAll('video')[{number}].paused")
+    assert page.evaluate("document.querySelector('video').videoWidth") == 2 * 256 + 4
     context.close()
     assert heard == []
+
+
+def test_the_readme_shows_the_answers_between_two_frames(root: Path) -> None:
+    with Image.open(root / "site" / "between.png") as image:
+        picture = np.asarray(image)
+    side = 4 * _panned.SIDE
+    assert picture.shape == (34 + 2 * side + 8 + 2 * 20, 5 * side + 4 * 8 + 2 * 20, 3)
+    errors = [picture[-20 - side : -20, 20 + k * (side + 8) : 20 + k * (side + 8) + side].mean() for k in (2, 3, 4)]
+    assert errors[2] < errors[0] / 2  # ours is darker than the cross-fade's
 
 
 def test_the_readme_strip_has_a_row_for_each_answer(root: Path) -> None:

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from tasks.params import Evaluation
-from tasks.report.verdicts import Judged, against_baselines, against_champion, compare, decibels, summary
+from tasks.report.questions import Judged, beats_the_cross_fade, compare, compare_variants
+from tasks.report.verdicts import against_baselines, against_champion, decibels, on_every_sequence, summary
 
 SETTINGS = Evaluation()
 TIMING = {"train_seconds": 100.0, "device": "cpu", "threads": 2}
@@ -48,10 +49,58 @@ def test_against_baselines_says_plainly_what_is_not_beaten() -> None:
     assert summary(verdicts[2:]) == ("better", "beats every baseline")
 
 
+def test_where_nothing_is_compressed_no_floats_are_told() -> None:
+    result = {
+        "answers": {
+            "model": score(33.25, 32, 34),
+            "nearest_copy": {"floats": None} | score(29, 28, 30),
+            "cross_fade": {"floats": None} | score(31, 30, 32),
+            "dis_flow": {"floats": None} | score(33.5, 32, 35),
+        },
+        "gains": {
+            "nearest_copy": score(4.25, 4.0, 4.5),
+            "cross_fade": score(2.25, 1.9, 2.7),
+            "dis_flow": score(-0.25, -0.75, 0.25),
+        },
+    }
+    verdicts = against_baselines(result)
+    assert [(v.answer, v.outcome, v.sentence) for v in verdicts] == [
+        ("dis_flow", "open",
+         "Not shown to beat DIS flow: −0.25 dB, the interval contains zero "
+         "(95% interval of the gain −0.75 to 0.25 dB)."),
+        ("cross_fade", "better", "Beats the cross-fade by 2.25 dB (95% interval of the gain 1.90 to 2.70 dB)."),
+        ("nearest_copy", "better", "Beats the nearest copy by 4.25 dB (95% interval of the gain 4.00 to 4.50 dB)."),
+    ]  # fmt: skip
+    assert summary(verdicts) == ("open", "not shown to beat DIS flow")
+
+
+def by_source(gains: dict[str, float]) -> pd.DataFrame:
+    rows = [(source, "model", 30.0 + gain) for source, gain in gains.items()]
+    return pd.DataFrame(
+        [*rows, *((source, "cross_fade", 30.0) for source in gains)], columns=["source", "answer", "psnr_db"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("gains", "outcome", "sentence"),
+    [
+        ({"crossing": 0.5, "square": 2.0}, "better",
+         "Above the cross-fade on each of the 2 held-out sequences, by 0.50 dB or more."),
+        ({"square": 2.0}, "better", "Above the cross-fade on the one held-out sequence, by 2.00 dB or more."),
+        ({"crossing": 0.5, "square": -2.0, "yard": 0.0}, "open",
+         "Above the cross-fade on 1 of 3 held-out sequences; not on square (−2.00 dB), yard (+0.00 dB)."),
+        ({"square": -2.0}, "worse", "Above the cross-fade on 0 of 1 held-out sequences; not on square (−2.00 dB)."),
+    ],
+)  # fmt: skip
+def test_every_sequence_counts(gains: dict[str, float], outcome: str, sentence: str) -> None:
+    found = on_every_sequence(by_source(gains), "cross_fade")
+    assert (found.outcome, found.sentence) == (outcome, sentence)
+
+
 def judged(name: str, architecture: str, psnr: list[float], **changes: Any) -> Judged:
     """Clips 0 to 5, two each of the groups a, b and c; listed backwards, so that pairing has to go by the id."""
     clips = pd.DataFrame({"clip": range(6), "group": list("aabbcc"), "psnr_db": psnr})[::-1]
-    values = {"latent_floats": 1024, "evaluation_sha256": "same", "timing": TIMING} | changes
+    values = {"variant": "default", "latent_floats": 1024, "evaluation_sha256": "same", "timing": TIMING} | changes
     return Judged(
         name=name, architecture=architecture, clips=clips if "clips" not in values else values.pop("clips"), **values
     )
@@ -114,6 +163,47 @@ def test_equal_means_within_a_tenth() -> None:
     other = compare(conv(1), gru(evaluation_sha256="other"), SETTINGS)
     assert (other.comparable, other.difference) == (False, None)
     assert other.sentence == "Not comparable: cnn and rnn were judged on other clips."
+
+
+@pytest.mark.parametrize(
+    ("gain", "answer"),
+    [
+        ((2.25, 1.9, 2.7), "Yes, by 2.25 dB (95% interval of the gain 1.90 to 2.70 dB)."),
+        ((-1.1, -1.5, -0.7), "No: 1.10 dB below it (95% interval of the gain −1.50 to −0.70 dB)."),
+        (
+            (0.2, -0.1, 0.5),
+            "Not shown: +0.20 dB, the interval contains zero (95% interval of the gain −0.10 to 0.50 dB).",
+        ),
+    ],
+)
+def test_the_third_articles_question_is_answered_yes_or_no(gain: tuple[float, float, float], answer: str) -> None:
+    article = judged("old", "pix2pix", BASE, variant="article", latent_floats=None)
+    asked = beats_the_cross_fade(article, score(*gain)["psnr_db"])
+    assert asked == f"Does the article's variant (old) beat the cross-fade? {answer}"
+
+
+def test_two_variants_are_compared_however_long_each_was_trained() -> None:
+    new = judged("new", "pix2pix", list(np.array(BASE) + 3), latent_floats=None, timing=None)
+    old = judged("old", "pix2pix", BASE, variant="article", latent_floats=None)
+    found = compare_variants(old, new, SETTINGS)
+    assert found.sentence == (
+        "On the same clips, the default variant (new) is 3.00 dB ahead of the article's variant (old) "
+        "(95% interval of the difference −3.00 to −3.00 dB, 6 clips paired, 3 groups)."
+    )
+    assert found.comparable
+    assert found.difference == pytest.approx({"value": -3.0, "low": -3.0, "high": -3.0})
+    even = list(np.array(BASE) + np.array([1, 1, -1, -1, 0, 0]))
+    near = judged("near", "pix2pix", even, variant="small", latent_floats=None)
+    assert compare_variants(near, old, SETTINGS).sentence == (
+        "On the same clips, neither the variant small (near) nor the article's variant (old) can be said to answer "
+        "better: +0.00 dB (95% interval of the difference −1.00 to 1.00 dB, 6 clips paired, 3 groups)."
+    )
+    other = judged("other", "pix2pix", BASE, latent_floats=None, evaluation_sha256="other")
+    assert not compare_variants(other, old, SETTINGS).comparable
+    ahead = judged("ahead", "pix2pix", BASE, latent_floats=None, places=((0, 1), (2, 3)))
+    assert compare_variants(ahead, old, SETTINGS).sentence == (
+        "Not comparable: ahead and old are not given the same frames or do not answer the same."
+    )
 
 
 def test_against_the_champion() -> None:
