@@ -16,6 +16,7 @@ from tasks.drawing.camera import Camera
 from tasks.drawing.figures import Array, Figure
 
 MARGIN = 0.75  # statures beyond the edge of the picture, where nobody is seen
+_PACE = 0.85  # legs swing as pendulums do, fastest in mid-stance: paced for the mean speed, the foot would slide there
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,6 @@ def _walker(
     look = cast.look_of(performer, rng)
     manner = replace(cast.manner_of(rng), phase=float(rng.uniform()))
     figure = clothes.dress(look, rng)
-    pose = actions.stroll(seconds, walked.astype(np.float32), yaw, manner)
+    pose = actions.stroll(seconds, (_PACE * walked).astype(np.float32), yaw, manner)
     at = figures.joints(figure, pose)
     return Walker(number, figure, frames, x.astype(np.float32), depth.astype(np.float32), yaw, at, look.stature)

@@ -42,7 +42,7 @@ _DISTANCES = (
     _Distance(1.25, 1.80, 0.14, 2.5, 7.6, 9.0, 10, (2, 4, 5)),  # all of it
 )
 _MOVES = ("pan", "track", "hand", "zoom")
-_STILL_PLACES, _MOVING_PLACES = ("shops", "park", "hall", "offices"), ("hall", "shops", "offices", "park")
+_STILL_PLACES, _MOVING_PLACES = ("shops", "park", "hall", "offices"), ("park", "hall", "offices", "shops")
 _GROUND = {  # where each pavement begins, as a share of the way from the wall to the camera
     "shops": (("slabs", 0.0), ("kerb", 0.42), ("crossing", 0.46), ("kerb", 0.86), ("cobbles", 0.90)),
     "hall": (("cobbles", 0.0), ("tiles", 0.30), ("red_bricks", 0.40), ("tiles", 0.78), ("cobbles", 0.88)),
@@ -97,7 +97,7 @@ def plan(seed: int, number: int, *, height_px: int, width_px: int, frames: int, 
     pair, moving = divmod(number - 1, 2)
     distance = _DISTANCES[(pair + 2 * moving) % 4]
     place = (_MOVING_PLACES if moving else _STILL_PLACES)[pair % 4]
-    tint, sky = _LIGHTS[(number - 1 + pair // 5) % len(_LIGHTS)]
+    tint, sky = _LIGHTS[(3 * pair + 2 * moving) % len(_LIGHTS)]
     lens = Lens(width_px / height_px, distance.focal, distance.height, distance.horizon)
     seconds = (np.arange(frames) / frames_per_second).astype(np.float32)
     moves = camera.direct(_MOVES[pair % 4] if moving else "tripod", lens, seconds, rng)
