@@ -198,11 +198,8 @@ def _content(path: Path, candidate: listing.Candidate) -> dict[str, Any]:
         height_px, width_px = candidate.strip_size
         values = {"height_px": height_px, "width_px": width_px, "frames_per_second": None, "claimed_frames": None}
         seconds = candidate.strip_frames / NOMINAL_FRAMES_PER_SECOND
-        return values | {
-            "sha256": files.sha256_of(path),
-            "frames": candidate.strip_frames,
-            "duration_seconds": seconds,
-        }
+        values |= {"frames": candidate.strip_frames, "duration_seconds": seconds}
+        return values | {"sha256": files.sha256_of(path)}
     info = media.probe(path)
     names += ["frames", "duration_seconds"]
     return {"sha256": files.sha256_of(path)} | {name: getattr(info, name) for name in names}

@@ -34,7 +34,7 @@ def read(folder: Path, footage: Path) -> sequences.Sequence:
     values, notes = _seqinfo(folder)
     images = image_folder(folder)
     assert images is not None, folder
-    if values.get("imdir", images.name) != images.name:
+    if Path(values.get("imdir", images.name)) != Path(images.name):
         notes.append(f"imDir {_shown(values['imdir'])} is no folder of it, {images.name} is read")
     looked = sequences.look(images, footage)
     suffix = "." + values.get("imext", "").lower().lstrip(".")
@@ -94,7 +94,8 @@ def _rate(values: dict[str, str]) -> float | None:
 def _own_folder(folder: Path, name: str) -> Path | None:
     """A folder right in this one; a link to elsewhere or a way out of it is none."""
     place = folder / name
-    return place if name and place.is_dir() and place.resolve() == folder.resolve() / name else None
+    sound = 0 < len(name.encode()) < 256 and place.is_dir() and place.resolve() == folder.resolve() / name
+    return place if sound else None
 
 
 def _holds_an_image(folder: Path) -> bool:

@@ -144,7 +144,10 @@ def unsafe(footage: Path, path: Path) -> str:
     if not path.relative_to(footage).as_posix().isprintable():
         return "its name holds characters no table can; rename it"
     if path.is_symlink():
-        target = path.resolve()
+        try:
+            target = path.resolve()
+        except RuntimeError:  # a loop
+            return "a symbolic link that leads nowhere"
         if not target.is_relative_to(footage.resolve()):
             return "a symbolic link that leads out of the footage folder"
         if not target.exists():

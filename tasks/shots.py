@@ -38,24 +38,30 @@ class Shot:
 class _Job:
     footage: Path
     source: Source
+    until_seconds: float
     threshold: float
     threads: int
 
 
 def find(
-    footage: Path, sources: Sequence[Source], threshold: float, earlier: Iterable[Shot], workers: int
+    footage: Path,
+    used: Sequence[tuple[Source, float]],
+    threshold: float,
+    earlier: Iterable[Shot] = (),
+    workers: int = 1,
 ) -> tuple[list[Shot], list[Reject]]:
-    """The shots of every source, in the order of `sources`, and what does not decode.
+    """The shots of sources, in their order, and what does not decode.
 
     Args:
+        used: sources, each with the time in seconds up to which it is looked through.
         threshold: scene score (0 to 1) from which a frame begins a shot.
         earlier: what was found before; a source that is as it was is not decoded again.
     """
     known: dict[tuple[str, str], list[Shot]] = {}
     for shot in earlier:
         known.setdefault((shot.source, shot.settings), []).append(shot)
-    identity = {source.source: (source.source, settings(source, threshold)) for source in sources}
-    jobs = [_Job(footage, source, threshold, 0) for source in sources if identity[source.source] not in known]
+    wanted = [_Job(footage, source, until_seconds, threshold, 0) for source, until_seconds in used]
+    jobs = [job for job in wanted if _identity(job) not in known]
     workers = min(workers, len(jobs)) if sum(map(_pixels, jobs)) >= PARALLEL_PIXELS else 1
     threads = max(1, (os.cpu_count() or 1) // max(1, workers))
     jobs = [dataclasses.replace(job, threads=threads) for job in jobs]
@@ -63,8 +69,8 @@ def find(
     found = {job.source.source: result for job, result in zip(jobs, results, strict=True)}
     shots: list[Shot] = []
     rejects: list[Reject] = []
-    for source in sources:
-        result = found.get(source.source) or known[identity[source.source]]
+    for job in wanted:
+        result = found.get(job.source.source) or known[_identity(job)]
         if isinstance(result, Reject):
             rejects.append(result)
         else:
@@ -72,15 +78,9 @@ def find(
     return shots, rejects
 
 
-def settings(source: Source, threshold: float) -> str:
-    """Identity of all that a source's shots depend on; not its name."""
-    text = json.dumps([LAYOUT, source.sha256, source.kind, source.width_px, source.frames_per_second, threshold])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def look_through(job: _Job) -> list[Shot] | Reject:
     """Decode one source and keep where its shots begin; in a worker."""
-    source, identity = job.source, settings(job.source, job.threshold)
+    source, identity = job.source, _identity(job)[1]
     shots: list[Shot] = []
     before, fresh = 0.0, False
     try:
@@ -89,6 +89,8 @@ def look_through(job: _Job) -> list[Shot] | Reject:
         else:
             scenes = media.scenes(footage_.open_frames(job.footage, source))
         for scene in scenes:
+            if scene.seconds >= job.until_seconds:
+                break
             score = scene.difference if fresh else scene.score  # right after a cut any change is a small one
             fresh = bool(shots) and score >= job.threshold
             if not shots:
@@ -100,6 +102,13 @@ def look_through(job: _Job) -> list[Shot] | Reject:
     except media.MediaError as error:
         return Reject(source.path, "subclips", error.reason)
     return shots or Reject(source.path, "subclips", "no frame decodes")
+
+
+def _identity(job: _Job) -> tuple[str, str]:
+    """A source, and the hash of all that its shots depend on."""
+    s = job.source
+    settings = [LAYOUT, s.sha256, s.kind, s.width_px, s.frames_per_second, job.until_seconds, job.threshold]
+    return s.source, hashlib.sha256(json.dumps(settings).encode()).hexdigest()
 
 
 def _pixels(job: _Job) -> int:

@@ -13,6 +13,7 @@ from tasks import files, media, sampling, shots, tables
 from tasks import footage as footage_
 from tasks.footage import Reject, Source
 from tasks.params import Dataset
+from tasks.sampling import Span
 from tasks.shots import Shot
 
 
@@ -23,16 +24,20 @@ def run(dataset: Dataset, footage: Path, out: Path, workers: int = 1) -> None:
         ValueError: no source at all, or more rejects than `max_reject_fraction`; the first reasons are named.
     """
     sources, rejects = footage_.list_sources(footage, dataset)
+    kept, spans, late = _spans(dataset, sources)
+    rejects += late
     found: list[Shot] = []
     if dataset.shots is not None:
-        found, broken = shots.find(footage, sources, dataset.shots.threshold, _earlier(out), workers)
+        used = [(source, spans[source.source][-1][1]) for source in kept]
+        found, broken = shots.find(footage, used, dataset.shots.threshold, _earlier(out), workers)
         rejects += broken
-    kept, cuts, late = _cuts(dataset, sources, found)
-    rejects = sorted([*rejects, *late], key=lambda r: (r.path, r.reason))
+        kept = [source for source in kept if source.path not in {reject.path for reject in broken}]
+    cuts = _cuts(kept, spans, found)
     with files.replacing_folder(out) as folder:
         if dataset.subclips is not None and dataset.subclips.files:
             kept, broken = _watchable(footage, kept, cuts, folder / "files")
-            rejects = sorted([*rejects, *broken], key=lambda r: (r.path, r.reason))
+            rejects += broken
+        rejects.sort(key=lambda r: (r.path, r.reason))
         footage_.check_rejects(footage, len(kept), rejects, dataset.max_reject_fraction)
         left = {source.source for source in kept}
         tables.write(folder / "sources.csv", Source, kept)
@@ -42,27 +47,30 @@ def run(dataset: Dataset, footage: Path, out: Path, workers: int = 1) -> None:
             tables.write(folder / "shots.csv", Shot, [shot for shot in found if shot.source in left])
 
 
-def _cuts(
-    dataset: Dataset, sources: list[Source], found: list[Shot]
-) -> tuple[list[Source], list[tables.Cut], list[Reject]]:
-    """The spans of each source, cut where its shots begin; a source without any is a reject."""
-    starts: dict[str, list[float]] = {}
-    for shot in found:
-        starts.setdefault(shot.source, []).append(shot.start_seconds)
-    kept, cuts, late = [], [], []
+def _spans(dataset: Dataset, sources: list[Source]) -> tuple[list[Source], dict[str, list[Span]], list[Reject]]:
+    """The spans of each source; one without any is a reject."""
+    kept, spans, late = [], {}, []
     for source in sources:
-        if dataset.shots is not None and source.source not in starts:
-            continue  # it did not decode
-        spans = sampling.spans(source.duration_seconds, dataset.subclips)
-        if not spans:
+        spans[source.source] = sampling.spans(source.duration_seconds, dataset.subclips)
+        if spans[source.source]:
+            kept.append(source)
+        else:
             start = dataset.subclips.start_seconds if dataset.subclips else 0.0
             reason = f"lasts {source.duration_seconds:.2f} s and subclips.start_seconds is {start:g}"
             late.append(Reject(source.path, "subclips", reason))
-            continue
-        kept.append(source)
-        pieces = sampling.cut_spans(spans, starts.get(source.source, []))
-        cuts += [tables.Cut(source.source, start, end) for start, end in pieces]
-    return kept, cuts, late
+    return kept, spans, late
+
+
+def _cuts(sources: list[Source], spans: dict[str, list[Span]], found: list[Shot]) -> list[tables.Cut]:
+    """The cut list: the spans of each source, cut further where its shots begin."""
+    starts: dict[str, list[float]] = {source.source: [] for source in sources}
+    for shot in found:
+        starts[shot.source].append(shot.start_seconds)
+    return [
+        tables.Cut(source.source, start, end)
+        for source in sources
+        for start, end in sampling.cut_spans(spans[source.source], starts[source.source])
+    ]
 
 
 def _earlier(out: Path) -> list[Shot]:

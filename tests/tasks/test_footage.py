@@ -94,6 +94,7 @@ def test_rejects_say_why(tmp_path: Path) -> None:
     (a / "link.mp4").symlink_to(tmp_path / "outside.mp4")
     (a / "loop").symlink_to(root)
     (a / "nowhere.mp4").symlink_to(root / "gone.mp4")
+    (a / "round.mp4").symlink_to(a / "round.mp4")
     (a / "empty.mp4").touch()
     (a / "page.mp4").write_text("<html>not found</html>")
     (a / "model.npy").write_bytes(b"\x93NUMPY\x01\x00" + bytes(200))
@@ -115,6 +116,7 @@ def test_rejects_say_why(tmp_path: Path) -> None:
         ("a/photo.png", "an image of 30 x 40 px: no strip (its width is no multiple of its height) and not one of a "
                         "folder of equal, numbered frames"),
         ("a/pipe.mp4", "not a regular file"),
+        ("a/round.mp4", "a symbolic link that leads nowhere"),
     ]  # fmt: skip
 
 

@@ -41,6 +41,7 @@ def sequence(root: Path, seqinfo: dict[str, str] | str | None, numbers: tuple[in
         (SEQINFO | {"frameRate": "-1"}, (1, 2, 3, 4), None, 4, "frameRate '-1' is none, between 0 and 1000"),
         (SEQINFO | {"frameRate": "nan"}, (1, 2, 3, 4), None, 4, "frameRate 'nan' is none, between 0 and 1000"),
         (SEQINFO | {"frameRate": "PAL"}, (1, 2, 3, 4), None, 4, "frameRate 'PAL' is none, between 0 and 1000"),
+        (SEQINFO | {"imDir": "./img1/"}, (1, 2, 3, 4), 30.0, 4, ""),
         (SEQINFO | {"imDir": "../seq"}, (1, 2, 3, 4), 30.0, 4, "imDir '../seq' is no folder of it, img1 is read"),
         (SEQINFO | {"imExt": ".png"}, (1, 2, 3, 4), 30.0, 4, "imExt '.png': no image is called so, all are read"),
         ({"name": "seq"}, (1, 2), None, None, "no frameRate is stated"),

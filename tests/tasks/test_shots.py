@@ -31,10 +31,11 @@ def film(lengths: Sequence[int]) -> np.ndarray:
     return np.stack(shots_of_it)
 
 
-def listed(root: Path) -> list[Source]:
+def listed(root: Path) -> list[tuple[Source, float]]:
+    """Every source, to be looked through whole."""
     sources, rejects = footage_.list_sources(root, Dataset(footage="x", label="none", split=Split(test=("1",))))
     assert rejects == []
-    return sources
+    return [(source, source.duration_seconds) for source in sources]
 
 
 def begun(found: list[Shot]) -> list[tuple[int, int, float]]:
@@ -45,7 +46,7 @@ def begun(found: list[Shot]) -> list[tuple[int, int, float]]:
 def test_cuts_are_found_to_the_frame(tmp_path: Path, name: str) -> None:
     """AVI keeps no times of its own; mp4 and mkv have B-frames, whose times begin late."""
     write_video(tmp_path / name, film([9, 14, 1, 20]), lossless=False, rate=10)
-    found, rejects = shots.find(tmp_path, listed(tmp_path), 0.2, [], 1)
+    found, rejects = shots.find(tmp_path, listed(tmp_path), 0.2)
     assert rejects == []
     assert begun(found) == [(0, 0, 0.0), (1, 9, 0.85), (2, 23, 2.25), (3, 24, 2.35)]
     assert [shot.score is None for shot in found] == [True, False, False, False]
@@ -54,8 +55,7 @@ def test_cuts_are_found_to_the_frame(tmp_path: Path, name: str) -> None:
 def test_a_start_lies_between_frames_whatever_their_times(tmp_path: Path) -> None:
     times = [0, 7, 133, 140, 700, 950]  # ms
     write_video(tmp_path / "a.mkv", film([3, 3]), times=times)
-    (source,) = listed(tmp_path)
-    found, _ = shots.find(tmp_path, [source], 0.2, [], 1)
+    found, _ = shots.find(tmp_path, listed(tmp_path), 0.2)
     assert begun(found) == [(0, 0, 0.0), (1, 3, 0.1365)]
     shown = [seconds for _, seconds, _ in media.read_frames(tmp_path / "a.mkv")]
     assert shown[2] < found[1].start_seconds < shown[3]
@@ -67,7 +67,7 @@ def test_frame_folders_have_shots_too(tmp_path: Path) -> None:
     (tmp_path / "walk").mkdir()
     for number, frame in enumerate(film([4, 5]), 11):
         Image.fromarray(frame).save(tmp_path / "walk" / f"{number}.png")
-    found, _ = shots.find(tmp_path, listed(tmp_path), 0.2, [], 1)
+    found, _ = shots.find(tmp_path, listed(tmp_path), 0.2)
     assert begun(found) == [(0, 11, 0.0), (1, 15, 3.5 / 25)]
 
 
@@ -77,13 +77,13 @@ def test_only_what_is_new_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyP
     decoded = []
     real = shots.look_through
     monkeypatch.setattr(shots, "look_through", lambda job: decoded.append(job.source.path) or real(job))
-    first, _ = shots.find(tmp_path, listed(tmp_path), 0.2, [], 1)
+    first, _ = shots.find(tmp_path, listed(tmp_path), 0.2)
     assert decoded == ["a.mkv", "b.mkv", "c.mkv"]
     write_video(tmp_path / "b.mkv", film([7, 5]))
     write_video(tmp_path / "d.mkv", film([6]))
     second, _ = shots.find(tmp_path, listed(tmp_path), 0.2, first, 1)
     assert decoded[3:] == ["b.mkv", "d.mkv"]
-    whole, _ = shots.find(tmp_path, listed(tmp_path), 0.2, [], 1)
+    whole, _ = shots.find(tmp_path, listed(tmp_path), 0.2)
     assert second == whole
     decoded.clear()
     shots.find(tmp_path, listed(tmp_path), 0.3, whole, 1)
@@ -99,7 +99,7 @@ def test_damage_is_a_reject_and_workers_change_nothing(tmp_path: Path, monkeypat
     data[middle : middle + 200] = bytes(200)
     (tmp_path / "hurt.mp4").write_bytes(data)
     monkeypatch.setattr(shots, "PARALLEL_PIXELS", 0)
-    one = shots.find(tmp_path, listed(tmp_path), 0.2, [], 1)
+    one = shots.find(tmp_path, listed(tmp_path), 0.2)
     assert shots.find(tmp_path, listed(tmp_path), 0.2, [], 2) == one
     found, (reject,) = one
     assert {shot.source[:2] for shot in found} == {"a-", "b-"}
@@ -118,11 +118,11 @@ def by_ffmpeg(path: Path, threshold: float) -> list[float]:
 
 def test_a_real_trailer_is_cut_where_ffmpeg_cuts_it(footage: Path) -> None:
     """Looked at by eye: each of these frames shows another picture than the one before."""
-    sources, _ = footage_.list_sources(
-        footage / "trailers", Dataset(footage="x", label="none", split=Split(test=("1",))), only=Path(TRAILER).name
-    )
-    found, _ = shots.find(footage / "trailers", sources, 0.2, [], 1)
+    used = [(source, end) for source, end in listed(footage / "trailers") if source.path == Path(TRAILER).name]
+    found, _ = shots.find(footage / "trailers", used, 0.2)
     assert [shot.first_frame for shot in found] == [0, 398, 406, 422, 573, 623, 660, 674]
+    early, _ = shots.find(footage / "trailers", [(used[0][0], 20.0)], 0.2)
+    assert begun(early) == begun(found)[:4]
     shown = {number: seconds for number, seconds, _ in media.read_frames(footage / TRAILER, until_seconds=30.0)}
     assert [shown[shot.first_frame] for shot in found[1:]] == pytest.approx(by_ffmpeg(footage / TRAILER, 0.2), abs=1e-3)
     for shot in found[1:]:
