@@ -1,7 +1,8 @@
-"""Functions of arrays: how near an output is to its input, and how sure a table of such figures can be.
+"""Functions of arrays: how near an answer is to the truth, and how sure a table of such figures can be.
 
-Clips are uint8 (B, T, H, W, C), outputs float32 of the same shape, 0 to 1. Every metric returns one float64 a clip;
-NaN says that a clip has no such figure (no pixel moves, or the input is one flat colour).
+The truth is uint8 (B, M, H, W, C), the M answered frames of each clip; the output float32 of the same shape, 0 to 1.
+Metrics return one float64 a clip, those named `frame_...` one a frame; NaN says that there is no such figure (no pixel
+moves, the truth is one flat colour, no two answered frames are neighbours).
 """
 
 from __future__ import annotations
@@ -17,22 +18,27 @@ Floats = NDArray[np.float64]
 Clip = NDArray[np.uint8]
 Output = NDArray[np.float32]
 
-METRICS = ("psnr_db", "ssim", "mse", "sharpness_ratio", "psnr_moving_db", "psnr_still_db")
+METRICS = ("psnr_db", "ssim", "mse", "sharpness_ratio", "psnr_moving_db", "psnr_still_db", "flicker")
+FRAME_METRICS = ("mse", "psnr_db", "ssim", "sharpness_ratio")
 MSE_FLOOR = 1e-10  # a perfect output counts as 100 dB, so that one clip cannot make a mean infinite
 MOVING_RANGE = 26  # of 255, about 0.1: JPEG and sensor noise stay below it, a limb on a wall does not
 FEW_GROUPS = 3
 INTERVAL_QUANTILES = (0.025, 0.975)
 
 
-def frame_mse(clip_BTHWC: Clip, output_BTHWC: Output) -> Floats:
-    """Mean squared error of every frame, values in 0 to 1: (B, T)."""
-    if clip_BTHWC.shape != output_BTHWC.shape:
-        raise ValueError(
-            f"the output has the shape {output_BTHWC.shape}, the clips {clip_BTHWC.shape}; they have to agree"
-        )
-    error = output_BTHWC.astype(np.float64) - clip_BTHWC / 255.0
-    mse: Floats = np.square(error).mean(axis=(2, 3, 4))
+def frame_mse(truth_BMHWC: Clip, output_BMHWC: Output) -> Floats:
+    """Mean squared error of every frame, values in 0 to 1: (B, M)."""
+    mse: Floats = np.square(_error(truth_BMHWC, output_BMHWC)).mean(axis=(2, 3, 4))
     return mse
+
+
+def _error(truth_BMHWC: Clip, output_BMHWC: Output) -> Floats:
+    if truth_BMHWC.shape != output_BMHWC.shape:
+        raise ValueError(
+            f"the output has the shape {output_BMHWC.shape}, the truth {truth_BMHWC.shape}; they have to agree"
+        )
+    error: Floats = output_BMHWC.astype(np.float64) - truth_BMHWC / 255.0
+    return error
 
 
 def psnr_db(mse: Any) -> Floats:
@@ -41,38 +47,60 @@ def psnr_db(mse: Any) -> Floats:
     return decibels
 
 
-def ssim(clip_BTHWC: Clip, output_BTHWC: Output) -> Floats:
-    """Structural similarity (Wang et al. 2004: 11 x 11 Gaussian window, sigma 1.5), mean over a clip's frames: (B,).
+def frame_ssim(truth_BMHWC: Clip, output_BMHWC: Output) -> Floats:
+    """Structural similarity (Wang et al. 2004: 11 x 11 Gaussian window, sigma 1.5) of every frame: (B, M).
 
     In float32, which is off by 1e-4 where a picture is flat: float64 takes 30 times as long.
     """
     import torch
     from torchmetrics.functional.image import structural_similarity_index_measure
 
-    b, t, h, w, c = clip_BTHWC.shape
+    b, m, h, w, c = truth_BMHWC.shape
 
     def planes(x: NDArray[Any]) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(x)).reshape(b * t, h, w, c).movedim(3, 1)
+        return torch.from_numpy(np.ascontiguousarray(x)).reshape(b * m, h, w, c).movedim(3, 1)
 
-    pair = planes(output_BTHWC), planes(clip_BTHWC.astype(np.float32) / 255.0)
+    pair = planes(output_BMHWC), planes(truth_BMHWC.astype(np.float32) / 255.0)
     per_frame = structural_similarity_index_measure(*pair, data_range=1.0, reduction="none")
     assert isinstance(per_frame, torch.Tensor)
-    mean: Floats = per_frame.reshape(b, t).double().mean(dim=1).numpy()
-    return mean
+    found: Floats = per_frame.reshape(b, m).double().numpy()
+    return found
 
 
-def gradient_energy(clip_BTHWC: NDArray[Any]) -> Floats:
-    """Mean squared difference between neighbours, along rows plus along columns: (B,)."""
-    x = clip_BTHWC.astype(np.float64)
-    energy: Floats = np.square(np.diff(x, axis=3)).mean(axis=(1, 2, 3, 4))
-    energy += np.square(np.diff(x, axis=2)).mean(axis=(1, 2, 3, 4))
+def gradient_energy(frames_BMHWC: NDArray[Any]) -> Floats:
+    """Mean squared difference between neighbours of a frame, along rows plus along columns: (B, M)."""
+    x = frames_BMHWC.astype(np.float64)
+    energy: Floats = np.square(np.diff(x, axis=3)).mean(axis=(2, 3, 4))
+    energy += np.square(np.diff(x, axis=2)).mean(axis=(2, 3, 4))
     return energy
 
 
-def sharpness_ratio(clip_BTHWC: Clip, output_BTHWC: Output) -> Floats:
-    """Gradient energy of the output over that of the input: below 1 is blurred, above 1 is noisy. Flat input: NaN."""
-    of_input = gradient_energy(clip_BTHWC / 255.0)
-    return np.divide(gradient_energy(output_BTHWC), of_input, out=np.full_like(of_input, np.nan), where=of_input > 0)
+def sharpness_ratio(of_truth: Floats, of_output: Floats) -> Floats:
+    """Gradient energy of the output over that of the truth: below 1 is blurred, above 1 is noisy. Flat truth: NaN."""
+    return np.divide(of_output, of_truth, out=np.full_like(of_truth, np.nan), where=of_truth > 0)
+
+
+def flicker(truth_BMHWC: Clip, output_BMHWC: Output, inputs: Sequence[int], outputs: Sequence[int]) -> Floats:
+    """Mean |change of the answer - change of the truth| from each frame to the next, 0 to 2: (B,). Lower is better.
+
+    The steps are those between neighbouring places of the clip that are both answered, and between an answered place
+    and a neighbour that is shown and not answered, which is the truth itself:
+
+        place      0      1    2    3    4    5      6        inputs 0 and 6: six steps
+                 shown  ans. ans. ans. ans. ans.   shown
+
+    Args:
+        inputs, outputs: places in the clip that are shown and that are answered.
+    """
+    error = _error(truth_BMHWC, output_BMHWC)
+    of_place = {place: np.zeros_like(error[:, 0]) for place in inputs}
+    of_place |= {place: error[:, at] for at, place in enumerate(outputs)}
+    steps = [place for place in sorted(of_place) if place + 1 in of_place and {place, place + 1} & set(outputs)]
+    if not steps:
+        return np.full(len(error), np.nan)
+    changes = [np.abs(of_place[place + 1] - of_place[place]).mean(axis=(1, 2, 3)) for place in steps]
+    mean: Floats = np.mean(changes, axis=0)
+    return mean
 
 
 def moving_mask(clip_BTHWC: Clip) -> NDArray[np.bool_]:
@@ -93,10 +121,9 @@ def moving_mask(clip_BTHWC: Clip) -> NDArray[np.bool_]:
     return grown
 
 
-def split_mse(clip_BTHWC: Clip, output_BTHWC: Output) -> tuple[Floats, Floats]:
+def split_mse(truth_BMHWC: Clip, output_BMHWC: Output, moving_BHW: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Mean squared error over the pixels that move and over those that do not: (B,) each, NaN where there are none."""
-    moving = moving_mask(clip_BTHWC)
-    error = np.square(output_BTHWC.astype(np.float64) - clip_BTHWC / 255.0).mean(axis=(1, 4))
+    error = np.square(_error(truth_BMHWC, output_BMHWC)).mean(axis=(1, 4))
 
     def over(mask: NDArray[np.bool_]) -> Floats:
         pixels: Floats = mask.sum(axis=(1, 2)).astype(np.float64)
@@ -104,21 +131,38 @@ def split_mse(clip_BTHWC: Clip, output_BTHWC: Output) -> tuple[Floats, Floats]:
         mean: Floats = np.divide(total, pixels, out=np.full_like(pixels, np.nan), where=pixels > 0)
         return mean
 
-    return over(moving), over(~moving)
+    return over(moving_BHW), over(~moving_BHW)
 
 
-def measure(clip_BTHWC: Clip, output_BTHWC: Output) -> dict[str, Floats]:
-    """Every metric of `METRICS`, one value a clip. A clip's PSNR is that of the mean squared error over its pixels."""
-    mse = frame_mse(clip_BTHWC, output_BTHWC).mean(axis=1)
-    moving, still = split_mse(clip_BTHWC, output_BTHWC)
-    return {
-        "psnr_db": psnr_db(mse),
-        "ssim": ssim(clip_BTHWC, output_BTHWC),
-        "mse": mse,
-        "sharpness_ratio": sharpness_ratio(clip_BTHWC, output_BTHWC),
+def measure(
+    clip_BTHWC: Clip, output_BMHWC: Output, inputs: Sequence[int], outputs: Sequence[int]
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Every metric of `METRICS`, one value a clip (B,), and every one of `FRAME_METRICS`, one a frame (B, M).
+
+    A clip's PSNR is that of the mean squared error over the pixels of all its answered frames. What moves is taken from
+    the whole clip, shown frames included.
+
+    Args:
+        clip_BTHWC: the whole window, whether shown or not.
+        output_BMHWC: the answer for the places `outputs`.
+        inputs, outputs: places in the clip that are shown and that are answered.
+    """
+    truth = clip_BTHWC[:, list(outputs)]
+    mse = frame_mse(truth, output_BMHWC)
+    ssim = frame_ssim(truth, output_BMHWC)
+    energies = gradient_energy(truth / 255.0), gradient_energy(output_BMHWC)
+    moving, still = split_mse(truth, output_BMHWC, moving_mask(clip_BTHWC))
+    per_clip = {
+        "psnr_db": psnr_db(mse.mean(axis=1)),
+        "ssim": ssim.mean(axis=1),
+        "mse": mse.mean(axis=1),
+        "sharpness_ratio": sharpness_ratio(energies[0].mean(axis=1), energies[1].mean(axis=1)),
         "psnr_moving_db": psnr_db(moving),
         "psnr_still_db": psnr_db(still),
+        "flicker": flicker(truth, output_BMHWC, inputs, outputs),
     }
+    per_frame = {"mse": mse, "psnr_db": psnr_db(mse), "ssim": ssim, "sharpness_ratio": sharpness_ratio(*energies)}
+    return per_clip, per_frame
 
 
 @dataclass(frozen=True)

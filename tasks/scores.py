@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,7 @@ def summarise(per_clip: pd.DataFrame, settings: Evaluation) -> dict[str, Any]:
         paired = {m: parts["model"][m].to_numpy() - parts[answer][m].to_numpy() for m in HIGHER_IS_BETTER}
         gains[answer] = {m: interval(values) for m, values in paired.items()}
     answers: dict[str, dict[str, Any]] = {
-        answer: {"floats": int(part["floats"].iloc[0])} | {m: interval(part[m]) for m in metrics.METRICS}
+        answer: {"floats": _floats(part)} | {m: interval(part[m]) for m in metrics.METRICS}
         for answer, part in parts.items()
     }
     return {
@@ -56,6 +57,12 @@ def summarise(per_clip: pd.DataFrame, settings: Evaluation) -> dict[str, Any]:
     }
 
 
+def _floats(part: pd.DataFrame) -> int | None:
+    """What an answer was told about a clip; None where nothing is compressed."""
+    floats = part["floats"].dropna()
+    return int(floats.iloc[0]) if len(floats) else None
+
+
 def source_means(per_clip: pd.DataFrame) -> pd.DataFrame:
     """Mean of every metric over a source's clips, the model's worst source first."""
     keys = ["source", "group", "label", "answer"]
@@ -66,11 +73,12 @@ def source_means(per_clip: pd.DataFrame) -> pd.DataFrame:
     return ranked.drop(columns="rank")
 
 
-def frame_curve(per_frame: dict[str, NDArray[np.float64]]) -> pd.DataFrame:
-    """Per answer and place in the clip: mean error over clips, and the middle half of the clips' PSNR.
+def frame_curve(per_frame: dict[str, NDArray[np.float64]], places: Sequence[int]) -> pd.DataFrame:
+    """Per answer and answered place in the clip: mean error over clips, and the middle half of the clips' PSNR.
 
     Args:
-        per_frame: mean squared error of every frame, (clips, T), of every answer.
+        per_frame: mean squared error of every answered frame, (clips, M), of every answer.
+        places: where in the clip the M frames stand.
     """
     import pandas as pd
 
@@ -80,12 +88,12 @@ def frame_curve(per_frame: dict[str, NDArray[np.float64]]) -> pd.DataFrame:
         low, high = np.quantile(psnr, (0.25, 0.75), axis=0)
         scores = {"mse": mse.mean(axis=0), "psnr_db": psnr.mean(axis=0)}
         scores |= {"psnr_db_quarter": low, "psnr_db_three_quarters": high}
-        parts.append(pd.DataFrame({"answer": answer, "frame_in_clip": np.arange(mse.shape[1]), **scores}))
+        parts.append(pd.DataFrame({"answer": answer, "frame_in_clip": list(places), **scores}))
     return pd.concat(parts)
 
 
 def answer_rows(recipe: str, answers: dict[str, Any]) -> list[dict[str, Any]]:
-    """`answers` of metrics.json as one flat row each, for plots."""
+    """`answers` of metrics.json as one flat row each, for plots; `floats` is None where nothing is compressed."""
     rows = []
     for answer, scores in answers.items():
         row: dict[str, Any] = {"recipe": recipe, "answer": answer, "floats": scores["floats"]}

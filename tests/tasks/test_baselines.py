@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tasks import baselines, media, metrics
+from tasks.baselines import linear
 
 
 def batches(clips: np.ndarray, size: int = 7) -> baselines.Batches:
@@ -29,7 +30,7 @@ def noise(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     return ((x - x.min()) / (x.max() - x.min()) * 255).astype(np.uint8)
 
 
-def by_name(fitted: list[baselines.Baseline]) -> dict[str, baselines.Baseline]:
+def by_name(fitted: list[baselines.Answer]) -> dict[str, baselines.Answer]:
     return {b.name: b for b in fitted}
 
 
@@ -78,8 +79,8 @@ def test_the_pcas_agree_with_scikit_learn() -> None:
 @pytest.mark.parametrize("shape", [(20, 12, 10, 3), (4, 8, 8, 1), (3, 9, 17, 1), (33, 8, 8, 1)])
 def test_sizes_that_blocks_do_not_divide(shape: tuple[int, int, int, int]) -> None:
     train = noise((40, *shape))
-    blocks = baselines._Blocks.of(shape)
-    assert all(extent <= most for extent, most in zip(blocks.extents, baselines.BLOCK, strict=True))
+    blocks = linear.Blocks.of(shape)
+    assert all(extent <= most for extent, most in zip(blocks.extents, linear.BLOCK, strict=True))
     np.testing.assert_array_equal(blocks.join(blocks.cut(train)), train)
     answers = baselines.fit(batches(train), 40)
     scores = {a.name: metrics.psnr_db(metrics.frame_mse(train, a.predict(train)).mean(axis=1)).mean() for a in answers}

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
-from tasks import metrics
+from tasks import evaluate, metrics, modelio
 from tasks.clips import ClipDataset
 from tasks.files import read_json, sha256_of, write_json
-from tests.tasks import _judged
+from tests.tasks import _judged, _panned
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +22,16 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _judged.data(place)
     _judged.train(place, "first", _judged.LEVEL, 10.0)
     _judged.judge(place, "first")
+    return place
+
+
+@pytest.fixture(scope="module")
+def panned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that fills the gap of five frames and knows how the camera moves."""
+    place = tmp_path_factory.mktemp("panned")
+    _panned.data(place)
+    _panned.train(place, "panned", 1.0)
+    _panned.judge(place, "panned")
     return place
 
 
@@ -35,6 +46,7 @@ def test_the_tables_hold_what_the_clips_say(root: Path) -> None:
         "recipe": "first", "architecture": "tiny_autoencoder", "kind": "reconstruct", "dataset": "blobs", "clips": 12,
         "groups": ["3", "4"],
     }  # fmt: skip
+    assert found["inputs"] == found["outputs"] == list(range(8))
     assert found["evaluation_sha256"] == test.data_sha256
     assert found["weights_sha256"] == sha256_of(root / "data/runs/first/weights.safetensors")
 
@@ -62,7 +74,10 @@ def test_the_tables_hold_what_the_clips_say(root: Path) -> None:
     assert all(n <= found["latent_floats"] for n in floats.values())
 
     frames = pd.read_parquet(folder / "frames.parquet")
-    assert list(frames.columns) == ["source", "clip", "frame_in_clip", "source_frame", "time_seconds", "mse", "psnr_db"]
+    assert list(frames.columns) == [
+        "source", "clip", "frame_in_clip", "source_frame", "time_seconds", "mse", "psnr_db", "ssim", "sharpness_ratio",
+    ]  # fmt: skip
+    assert set(frames["sharpness_ratio"]) == {0.0}  # a flat answer has no edges
     np.testing.assert_allclose(frames["mse"], of_frame.ravel(), rtol=1e-5)
     first = frames[frames["source"] == test.table["source"][0]]
     assert first["source_frame"].tolist() == list(range(24))
@@ -96,7 +111,12 @@ def test_the_examples_are_worst_median_best_and_one_a_class(root: Path) -> None:
     model = clips[clips["answer"] == "model"].sort_values(["psnr_db", "clip"])["clip"].tolist()
     with np.load(folder / "examples.npz", allow_pickle=False) as found:
         by_role = {role: found["clip"][found["role"] == role].tolist() for role in dict.fromkeys(found["role"])}
-        assert found["input"].shape == found["output"].shape == found["linear"].shape == (11, 8, 16, 16, 1)
+        assert (
+            found["input"].shape
+            == found["output"].shape
+            == found["answer_patch_pca_chosen"].shape
+            == (11, 8, 16, 16, 1)
+        )
         assert set(found["output"].ravel()) == {128}
     assert {k: v for k, v in by_role.items() if k != "showcase"} == {
         "worst": model[:3], "median": model[4:7], "best": model[::-1][:3],
@@ -115,10 +135,130 @@ def test_equal_inputs_give_equal_bytes(root: Path, tmp_path: Path) -> None:
     assert [n for n in names if (first / n).read_bytes() != (again / n).read_bytes()] == []
 
 
+def test_an_interpolator_is_judged_on_the_frames_it_was_not_shown(panned: Path) -> None:
+    folder = panned / "data" / "evaluation" / "panned"
+    test = ClipDataset(panned / "data/frames/streets", panned / "data/clips/streets", "test")
+    clip = test.clips(np.arange(len(test)))
+    assert clip.shape == (12, 7, 64, 64, 3)  # 3 sequences x windows at 0, 4, 8, 12
+    ends, truth = clip[:, [0, 6]] / 255.0, clip[:, 1:6] / 255.0
+    share = np.arange(1, 6).reshape(5, 1, 1, 1) / 6
+    faded = (1 - share) * ends[:, :1] + share * ends[:, 1:]
+    moved = np.stack([_slid(ends, t) for t in range(1, 6)], axis=1)
+
+    found = read_json(folder / "metrics.json")
+    assert {key: found[key] for key in ("kind", "inputs", "outputs", "latent_floats", "groups", "clips")} == {
+        "kind": "interpolate", "inputs": [0, 6], "outputs": [1, 2, 3, 4, 5], "latent_floats": None,
+        "groups": sorted(_panned.TEST), "clips": 12,
+    }  # fmt: skip
+    assert sorted(found["answers"]) == ["cross_fade", "dis_flow", "model", "nearest_copy"]
+    assert {scores["floats"] for scores in found["answers"].values()} == {None}
+    table = pd.read_parquet(folder / "clips.parquet").set_index("answer")
+    assert list(dict.fromkeys(table.index)) == ["model", "nearest_copy", "cross_fade", "dis_flow"]
+    assert table["floats"].isna().all()
+    spread = clip.max(axis=1).astype(int) - clip.min(axis=1)
+    moving = _grown((spread >= 26).any(axis=-1))
+    for answer, output in (("model", moved), ("cross_fade", faded)):
+        of_pixel = np.square(output - truth)
+        expected = {
+            "mse": of_pixel.mean(axis=(1, 2, 3, 4)),
+            "psnr_db": -10 * np.log10(of_pixel.mean(axis=(1, 2, 3, 4))),
+            "psnr_moving_db": [-10 * np.log10(e[:, m].mean()) for e, m in zip(of_pixel, moving, strict=True)],
+            "flicker": _changes_missed(ends, truth, output),
+        }
+        for metric, values in expected.items():
+            np.testing.assert_allclose(table.loc[answer, metric], values, rtol=2e-3, err_msg=f"{answer} {metric}")
+    psnr = {a: table.loc[a, "psnr_db"].to_numpy() for a in ("model", "cross_fade", "dis_flow")}
+    assert (psnr["dis_flow"] > psnr["cross_fade"] + 5).all()
+    gain = psnr["model"] - psnr["cross_fade"]
+    by_group = [gain[test.table["group"] == g].mean() for g in _panned.TEST]
+    told = found["gains"]["cross_fade"]["psnr_db"]
+    assert told == pytest.approx({"value": gain.mean(), "low": min(by_group), "high": max(by_group)}, rel=1e-6)
+
+    sources = pd.read_csv(folder / "sources.csv")
+    means = table.groupby(["source", "answer"])["flicker"].mean()
+    found_means = sources.set_index(["source", "answer"])["flicker"]
+    np.testing.assert_allclose(found_means, means.loc[found_means.index])
+    frames = pd.read_parquet(folder / "frames.parquet")
+    assert frames["frame_in_clip"].tolist() == [1, 2, 3, 4, 5] * 12
+    assert frames["source_frame"].tolist()[:10] == [1, 2, 3, 4, 5, 5, 6, 7, 8, 9]
+    np.testing.assert_allclose(
+        frames["mse"], np.square(moved - truth).mean(axis=(2, 3, 4)).ravel(), rtol=2e-3, atol=1e-7
+    )
+    curve = pd.read_csv(folder / "frame_curve.csv")
+    assert curve[curve["answer"] == "dis_flow"]["frame_in_clip"].tolist() == [1, 2, 3, 4, 5]
+
+
+def _slid(ends: np.ndarray, t: int) -> np.ndarray:
+    """What a pan of a pixel a frame makes of the frames 0 and 6 at frame t, each edge repeated: (B, H, W, C)."""
+    columns = np.arange(ends.shape[3])
+    first = ends[:, 0][:, :, np.minimum(columns + t, columns[-1])]
+    second = ends[:, 1][:, :, np.maximum(columns - (6 - t), 0)]
+    return (1 - t / 6) * first + t / 6 * second
+
+
+def _changes_missed(ends: np.ndarray, truth: np.ndarray, output: np.ndarray) -> np.ndarray:
+    whole, answered = (np.concatenate([ends[:, :1], x, ends[:, 1:]], axis=1) for x in (truth, output))
+    return np.abs(np.diff(answered, axis=1) - np.diff(whole, axis=1)).mean(axis=(1, 2, 3, 4))
+
+
+def _grown(mask: np.ndarray) -> np.ndarray:
+    import cv2
+
+    return np.stack([cv2.dilate(m.astype(np.uint8), np.ones((3, 3))) > 0 for m in mask])
+
+
+def test_the_examples_of_an_interpolator_hold_what_it_was_shown_and_one_clip_a_sequence(panned: Path) -> None:
+    folder = panned / "data" / "evaluation" / "panned"
+    table = pd.read_parquet(folder / "clips.parquet")
+    model = table[table["answer"] == "model"].set_index("clip")
+    test = ClipDataset(panned / "data/frames/streets", panned / "data/clips/streets", "test")
+    with np.load(folder / "examples.npz", allow_pickle=False) as found:
+        assert set(found.files) == {
+            "role", "rank", "clip", "psnr_db", "input", "output", "shown", "answer_cross_fade", "answer_dis_flow",
+        }  # fmt: skip
+        lively = found["clip"][found["role"] == "sequence"]
+        assert model.loc[lively, "source"].tolist() == sorted(model["source"].unique())
+        most = model.groupby("source")["moving_fraction"].max().sort_index()
+        np.testing.assert_array_equal(model.loc[lively, "moving_fraction"], most)
+        row = test.table.set_index("clip").index.get_indexer(found["clip"])
+        clip = test.clips(row)
+        np.testing.assert_array_equal(found["shown"], clip[:, [0, 6]])
+        np.testing.assert_array_equal(found["input"], clip[:, 1:6])
+        middle = clip[:, [0, 6]].mean(axis=1)
+        np.testing.assert_allclose(found["answer_cross_fade"][:, 2], middle, atol=0.51)
+        error = np.square((found["answer_dis_flow"] - found["input"].astype(float)) / 255).mean(axis=(1, 2, 3, 4))
+        dis = table[table["answer"] == "dis_flow"].set_index("clip").loc[found["clip"], "mse"]
+        np.testing.assert_allclose(error, dis, rtol=0.05, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["first", "panned"])
+def test_a_model_that_is_judged_again_scores_the_same(name: str, root: Path, panned: Path) -> None:
+    place, dataset = (root, "blobs") if name == "first" else (panned, "streets")
+    recipe = (
+        _judged.settings(place).recipes[name]
+        if name == "first"
+        else _panned.settings(place, {name: _panned.RECIPE}).recipes[name]
+    )
+    folder = place / "data"
+    model = modelio.load_run(folder / "runs" / name)
+
+    def predict(shown_BNHWC: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return model.predict(torch.from_numpy(shown_BNHWC)).numpy()
+
+    places = {} if name == "first" else {"inputs": [0, 6], "outputs": [1, 2, 3, 4, 5]}
+    frames, clips = folder / "frames" / dataset, folder / "clips" / dataset
+    again = evaluate.judge_again(predict, "w", recipe, frames, clips, **places)
+    found = read_json(folder / "evaluation" / name / "metrics.json")
+    assert again["primary"] == found["primary"]
+    assert again["answers"]["model"] == found["answers"]["model"] | {"floats": None}
+    assert (again["evaluation_sha256"], again["weights_sha256"]) == (found["evaluation_sha256"], "w")
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("kind", "classify", "evaluate judges kind 'reconstruct'"),
+        ("kind", "classify", "evaluate judges kind 'reconstruct' or 'interpolate'"),
         ("dataset", "other", "was trained on other; train it again"),
         ("architecture", "other", "is tiny_autoencoder, .* holds other"),
         (

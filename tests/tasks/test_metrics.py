@@ -30,16 +30,18 @@ def test_ssim_of_flat_pictures_has_a_closed_form() -> None:
     output[1] = 0.6
     c1 = 0.01**2
     expected = (2 * 0.2 * 0.6 + c1) / (0.2**2 + 0.6**2 + c1)  # no variance: only the luminance term is left
-    np.testing.assert_allclose(metrics.ssim(clip, output), [1.0, expected], atol=2e-4)
+    np.testing.assert_allclose(metrics.frame_ssim(clip, output), [[1.0] * 3, [expected] * 3], atol=2e-4)
 
 
 def test_sharpness_is_the_ratio_of_gradient_energies() -> None:
     board = (np.indices((6, 6)).sum(axis=0) % 2 * 200).astype(np.uint8)
     clip = np.broadcast_to(board[:, :, None], SHAPE).copy()
     half = (clip / 255.0 * 0.5).astype(np.float32)
-    np.testing.assert_allclose(metrics.gradient_energy(clip), [2 * 200.0**2])
-    np.testing.assert_allclose(metrics.sharpness_ratio(clip, half), [0.25], rtol=1e-6)
-    assert np.isnan(metrics.sharpness_ratio(np.full(SHAPE, 9, np.uint8), half)).all()
+    half[0, 1] /= 3  # the second frame a sixth of the truth
+    np.testing.assert_allclose(metrics.gradient_energy(clip), [[2 * 200.0**2] * 2])
+    energies = metrics.gradient_energy(clip / 255.0), metrics.gradient_energy(half)
+    np.testing.assert_allclose(metrics.sharpness_ratio(*energies), [[1 / 4, 1 / 36]], rtol=1e-6)
+    assert np.isnan(metrics.sharpness_ratio(np.zeros((1, 2)), energies[1])).all()
 
 
 def test_moving_pixels_are_what_changes_and_its_neighbours() -> None:
@@ -52,25 +54,56 @@ def test_moving_pixels_are_what_changes_and_its_neighbours() -> None:
     output = (clip / 255.0).astype(np.float32)
     output[0, 0, 0, 0] += 0.3  # one moving pixel of 9, in one of two frames
     output[0, :, 5, 5] += 0.5  # one still pixel of 27, in both
-    moving, still = metrics.split_mse(clip, output)
+    moving, still = metrics.split_mse(clip, output, expected)
     np.testing.assert_allclose([moving[0], still[0]], [0.09 / 18, 0.25 / 27], rtol=1e-5)
-    moving, still = metrics.split_mse(np.zeros(SHAPE, np.uint8), output)
+    moving, still = metrics.split_mse(clip, output, np.zeros_like(expected))
     assert np.isnan(moving[0])
     assert np.isfinite(still[0])
 
 
-def test_measure_is_the_table_row_of_a_clip() -> None:
+def test_flicker_is_how_wrongly_the_answer_changes_from_frame_to_frame() -> None:
+    truth = np.random.default_rng(0).integers(60, 200, (2, 3, 4, 4, 1), np.uint8)
+    errors = np.array([[0.1, -0.1, 0.0], [0.2, 0.2, 0.2]])
+    output = (truth / 255.0 + errors[:, :, None, None, None]).astype(np.float32)
+
+    def found(inputs: tuple[int, ...], outputs: tuple[int, ...]) -> list[float]:
+        return metrics.flicker(truth, output, inputs, outputs).tolist()
+
+    # inputs on both sides: the first error steps by 0.1, -0.2, 0.1, 0; a constant one only enters and leaves
+    assert found((0, 4), (1, 2, 3)) == pytest.approx([0.4 / 4, 0.4 / 4], rel=1e-5)
+    assert found((0, 1), (2, 3, 4)) == pytest.approx([0.4 / 3, 0.2 / 3], rel=1e-5)  # prediction; 0 to 1 is no answer
+    assert found((0, 1, 2), (0, 1, 2)) == pytest.approx([0.3 / 2, 0.0], abs=1e-6)  # reconstruct: answers, not inputs
+    assert found((0, 6), (1, 3, 5)) == pytest.approx([0.1 / 2, 0.4 / 2], rel=1e-5)  # 0 to 1 and 5 to 6
+    assert np.isnan(found((0, 8), (2, 4, 6))).all()
+
+
+def test_measure_is_the_table_row_of_a_clip_and_of_a_frame() -> None:
     rng = np.random.default_rng(0)
     clip = rng.integers(0, 256, (3, 4, 16, 16, 3), dtype=np.uint8)
-    exact = metrics.measure(clip, (clip / 255.0).astype(np.float32))
-    assert tuple(exact) == metrics.METRICS
-    np.testing.assert_allclose(exact["psnr_db"], 100.0)
-    np.testing.assert_allclose(exact["ssim"], 1.0, atol=1e-6)
-    np.testing.assert_allclose(exact["sharpness_ratio"], 1.0, atol=1e-6)
-    off = metrics.measure(clip, np.full(clip.shape, 0.5, np.float32))
-    mean = np.square(clip / 255.0 - 0.5).mean(axis=(1, 2, 3, 4))
-    np.testing.assert_allclose(off["mse"], mean)
-    np.testing.assert_allclose(off["psnr_db"], -10 * np.log10(mean))
+    every = range(4)
+    exact, of_frames = metrics.measure(clip, (clip / 255.0).astype(np.float32), every, every)
+    assert (tuple(exact), tuple(of_frames)) == (metrics.METRICS, metrics.FRAME_METRICS)
+    for name, value in {"psnr_db": 100.0, "ssim": 1.0, "sharpness_ratio": 1.0}.items():
+        np.testing.assert_allclose(exact[name], np.full(3, value), atol=1e-6)
+        np.testing.assert_allclose(of_frames[name], np.full((3, 4), value), atol=1e-6)
+    np.testing.assert_allclose(exact["flicker"], 0.0, atol=1e-7)
+
+    off, of_frames = metrics.measure(clip, np.full((3, 2, 16, 16, 3), 0.5, np.float32), (0, 3), (1, 2))
+    mean = np.square(clip[:, 1:3] / 255.0 - 0.5).mean(axis=(2, 3, 4))
+    np.testing.assert_allclose(of_frames["mse"], mean)
+    np.testing.assert_allclose(off["mse"], mean.mean(axis=1))
+    np.testing.assert_allclose(off["psnr_db"], -10 * np.log10(mean.mean(axis=1)))
+
+
+def test_what_moves_is_taken_from_the_whole_window() -> None:
+    """A patch that differs only in a frame that is shown: the answered frames alone would call it still."""
+    clip = np.full((1, 4, 12, 12, 1), 100, np.uint8)
+    clip[0, 0, :4, :4] = 200
+    output = np.full((1, 2, 12, 12, 1), 100 / 255, np.float32)
+    output[:, :, :4, :4] += 0.1
+    found, _ = metrics.measure(clip, output, (0, 3), (1, 2))
+    np.testing.assert_allclose(found["psnr_moving_db"], -10 * np.log10(0.01 * 16 / 25), rtol=1e-5)
+    np.testing.assert_allclose(found["psnr_still_db"], 100.0)
 
 
 def test_an_interval_over_two_groups_spans_their_means() -> None:

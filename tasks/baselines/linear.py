@@ -1,4 +1,4 @@
-"""The trivial answers every model must beat, fitted on training clips and given as many floats as the model.
+"""The answers to kind ``reconstruct``, fitted on training clips and given as many floats as the model.
 
 ==================  ==========================================================================  ====================
 answer              what it is told about a clip                                                floats
@@ -16,19 +16,17 @@ not divide is continued by its last frame, row or column, and cut off again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.baselines.answers import Answer, Batches, Clip, Output
+
 if TYPE_CHECKING:
     import torch
-
-Clip = NDArray[np.uint8]
-Output = NDArray[np.float32]
-Batches = Callable[[], Iterator[Clip]]  # every call starts again at the first batch of uint8 (B, T, H, W, C)
 
 BLOCK = (16, 8, 8)  # frames, rows, columns at most
 FRAME_PCA_FRAMES = 8192  # training frames for the frame PCA, evenly spaced
@@ -38,16 +36,7 @@ SKETCH_EXTRA = 32  # more directions than asked for: subspace iteration settles 
 RANK_TOLERANCE = 1e-9  # directions of less variance, relative to the largest, are rounding noise
 
 
-@dataclass(frozen=True)
-class Baseline:
-    """An answer: `predict` takes uint8 (B, T, H, W, C) and returns float32 of that shape, 0 to 1."""
-
-    name: str
-    floats: int
-    predict: Callable[[Clip], Output]
-
-
-def fit(batches: Batches, latent_floats: int) -> list[Baseline]:
+def fit(batches: Batches, latent_floats: int) -> list[Answer]:
     """Fit all five on training clips, in bounded memory: one batch and two covariances at a time.
 
     Args:
@@ -74,8 +63,8 @@ def fit(batches: Batches, latent_floats: int) -> list[Baseline]:
         return np.broadcast_to(mean.astype(np.float32), clip_BTHWC.shape).copy()
 
     return [
-        Baseline("train_mean_frame", 0, train_mean),
-        Baseline("clip_mean_frame", h * w * c, clip_mean),
+        Answer("train_mean_frame", 0, train_mean),
+        Answer("clip_mean_frame", h * w * c, clip_mean),
         _frame_pca(batches, mean_HWC, clips, latent_floats // t),
         *_patch_pcas(batches, latent_floats),
     ]
@@ -107,7 +96,7 @@ def _clamped(values: torch.Tensor, shape: tuple[int, ...]) -> Output:
     return output
 
 
-def _frame_pca(batches: Batches, mean_HWC: NDArray[np.float64], clips: int, components: int) -> Baseline:
+def _frame_pca(batches: Batches, mean_HWC: NDArray[np.float64], clips: int, components: int) -> Answer:
     """PCA over whole frames by subspace iteration (Halko et al. 2011): a 128 px frame's covariance would be 2 GB."""
     import torch
 
@@ -140,11 +129,11 @@ def _frame_pca(batches: Batches, mean_HWC: NDArray[np.float64], clips: int, comp
         x = torch.from_numpy(clip_BTHWC.astype(np.float64) / 255.0).reshape(-1, mean.numel()) - mean
         return _clamped(x @ basis @ basis.T + mean, clip_BTHWC.shape)
 
-    return Baseline("frame_pca", kept * t, predict)
+    return Answer("frame_pca", kept * t, predict)
 
 
 @dataclass(frozen=True)
-class _Blocks:
+class Blocks:
     """A clip cut into P space-time blocks of D values, and back.
 
     The extents are balanced: 20 frames give two blocks of 10, not one of 16 and a rest of 4.
@@ -155,7 +144,7 @@ class _Blocks:
     extents: tuple[int, int, int]
 
     @classmethod
-    def of(cls, shape: tuple[int, int, int, int]) -> _Blocks:
+    def of(cls, shape: tuple[int, int, int, int]) -> Blocks:
         counts = [-(-n // most) for n, most in zip(shape[:3], BLOCK, strict=True)]
         extents = [-(-n // count) for n, count in zip(shape[:3], counts, strict=True)]
         return cls(shape, (counts[0], counts[1], counts[2]), (extents[0], extents[1], extents[2]))
@@ -176,7 +165,7 @@ class _Blocks:
         return np.ascontiguousarray(x[:, : self.shape[0], : self.shape[1], : self.shape[2]])
 
 
-def _patch_pcas(batches: Batches, latent_floats: int) -> tuple[Baseline, Baseline]:
+def _patch_pcas(batches: Batches, latent_floats: int) -> tuple[Answer, Answer]:
     """Both block PCAs from one covariance.
 
     Sums and products of uint8 are whole numbers that float64 holds exactly up to 2**53, so the covariance does not
@@ -185,7 +174,7 @@ def _patch_pcas(batches: Batches, latent_floats: int) -> tuple[Baseline, Baselin
     import torch
 
     shape = next(iter(batches())).shape[1:]
-    blocks = _Blocks.of((shape[0], shape[1], shape[2], shape[3]))
+    blocks = Blocks.of((shape[0], shape[1], shape[2], shape[3]))
     positions, size = int(np.prod(blocks.counts)), int(np.prod(blocks.extents)) * shape[3]
     products = torch.zeros(size, size, dtype=torch.float64)
     sums = torch.zeros(positions, size, dtype=torch.float64)
@@ -214,11 +203,11 @@ def _patch_pcas(batches: Batches, latent_floats: int) -> tuple[Baseline, Baselin
     order = variance.flatten().argsort(descending=True, stable=True)[:latent_floats]
     chosen = torch.zeros(positions * rank, dtype=torch.bool).index_fill(0, order, True).reshape(positions, rank)
 
-    def answer(name: str, kept: torch.Tensor) -> Baseline:
+    def answer(name: str, kept: torch.Tensor) -> Answer:
         def predict(clip_BTHWC: Clip) -> Output:
             output: Any = (coefficients(clip_BTHWC) * kept) @ basis.T + mean
             return blocks.join(_clamped(output, tuple(output.shape)))
 
-        return Baseline(name, int(kept.sum()), predict)
+        return Answer(name, int(kept.sum()), predict)
 
     return answer("patch_pca", equal), answer("patch_pca_chosen", chosen)
