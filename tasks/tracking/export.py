@@ -7,7 +7,6 @@ that can render any size and time is saved so as well (see `rendering`).
 
 from __future__ import annotations
 
-import copy
 import shutil
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from models import VideoModel
-from tasks.tracking.rendering import RENDER, render_of, save_render
+from tasks.tracking.rendering import RENDER, own_memory, render_of, save_render
 
 TOLERANCE = 1e-5  # largest difference of an output between the export and the model it was made from, of 0 to 1
 METADATA = "rushes"
@@ -31,14 +30,6 @@ class _Predict(nn.Module):
 
     def forward(self, clip_BTHWC: Tensor) -> Tensor:
         return self.model.predict(clip_BTHWC)
-
-
-def _own_memory(model: VideoModel) -> VideoModel:
-    """A copy whose tensors are contiguous and share no memory: the archive does not keep views as views."""
-    copied = copy.deepcopy(model)
-    for tensor in [*copied.parameters(), *copied.buffers()]:
-        tensor.data = tensor.data.clone(memory_format=torch.contiguous_format)
-    return copied
 
 
 def example_clips(count: int, shape: tuple[int, ...]) -> np.ndarray:
@@ -69,7 +60,7 @@ def save(model: VideoModel, folder: Path, metadata: dict[str, Any]) -> None:
     places = {"inputs": list(model.inputs), "outputs": list(model.outputs)}
     packages = {name: version(name).split("+")[0] for name in ("mlflow", "torch", "numpy")}
     mlflow.pytorch.save_model(
-        _Predict(_own_memory(model)).eval(),
+        _Predict(own_memory(model)).eval(),
         folder,
         signature=signature,
         input_example=example_clips(2, shape),  # a batch of 1 would fix the batch dimension at 1

@@ -8,6 +8,7 @@ width and number of times, batch 1:
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,12 +27,22 @@ Render = Callable[[Tensor, Tensor], Tensor]
 
 
 class _Render(nn.Module):
-    def __init__(self, model: VideoModel, render: Render) -> None:
+    def __init__(self, model: VideoModel) -> None:
         super().__init__()
-        self.model, self.render = model, render
+        self.model = model
 
     def forward(self, frames_BNHWC: Tensor, times_M: Tensor) -> Tensor:
-        return self.render(frames_BNHWC, times_M)
+        render = render_of(self.model)
+        assert render is not None
+        return render(frames_BNHWC, times_M)
+
+
+def own_memory(model: VideoModel) -> VideoModel:
+    """A copy whose tensors are contiguous and share no memory: the archive does not keep views as views."""
+    copied = copy.deepcopy(model)
+    for tensor in [*copied.parameters(), *copied.buffers()]:
+        tensor.data = tensor.data.clone(memory_format=torch.contiguous_format)
+    return copied
 
 
 def render_of(model: VideoModel) -> Render | None:
@@ -61,7 +72,8 @@ def save_render(model: VideoModel, folder: Path) -> None:
 
     open_sizes = {"frames_BNHWC": {2: Dim("height"), 3: Dim("width")}, "times_M": {0: Dim("times")}}
     try:
-        program = export(_Render(model, render).eval(), _example(channels, *_TRACED), dynamic_shapes=open_sizes)
+        traced = _Render(own_memory(model)).eval()
+        program = export(traced, _example(channels, *_TRACED), dynamic_shapes=open_sizes)
     except RuntimeError as error:  # torch's UserError is one
         raise ValueError(
             f"render cannot be exported for every size ({' '.join(str(error).split()):.300}), so the model was not"
