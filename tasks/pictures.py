@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 
 STRIP_FRAMES = 8
+PANEL_PX = 192  # video panels are enlarged up to about this height
+PANEL_GAP_PX = 4
 STRIP_FRAME_PX = 192  # frames wider than this are thinned out for the page
 GAP_LEVEL = 128
 PAPER, PENCIL = (250, 250, 248), (40, 40, 40)
@@ -46,6 +48,24 @@ def error_colours(error_HW: NDArray[np.float64], scale: float) -> Image:
 
     coloured: NDArray[np.float64] = colormaps[ERROR_COLOURS](np.clip(error_HW / scale, 0.0, 1.0))[..., :3]
     return np.rint(coloured * 255).astype(np.uint8)
+
+
+def enlarged(image: Image, factor: int) -> Image:
+    """Each pixel as a square, so that it can be seen."""
+    return np.kron(image, np.ones((factor, factor, 1), np.uint8))
+
+
+def gap(height_px: int, width_px: int) -> Image:
+    return np.full((height_px, width_px, 3), GAP_LEVEL, np.uint8)
+
+
+def panels(clip_HWC: NDArray[np.uint8], output_HWC: NDArray[np.uint8], scale: float) -> Image:
+    """Input, output and error side by side, enlarged by a whole number so that every pixel can be seen."""
+    error = error_of(clip_HWC[None], output_HWC[None])[0]
+    factor = max(1, PANEL_PX // clip_HWC.shape[0])
+    parts = [enlarged(p, factor) for p in (rgb(clip_HWC), rgb(output_HWC), error_colours(error, scale))]
+    between = gap(parts[0].shape[0], PANEL_GAP_PX)
+    return np.concatenate([parts[0], between, parts[1], between, parts[2]], axis=1)
 
 
 def shown_frames(length: int) -> list[int]:

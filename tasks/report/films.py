@@ -13,23 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import media
-from tasks.pictures import GAP_LEVEL, Image, data_uri, error_colours, error_of, rgb
+from tasks.pictures import GAP_LEVEL, PANEL_GAP_PX, Image, data_uri, enlarged, gap, panels, rgb
 
-PANEL_PX = 192  # video panels are enlarged up to about this height
 FRAMES_PER_SECOND = 10.0
-PANEL_GAP_PX = 4
 BETWEEN_PANEL_PX = 288  # of videos with answered frames
 BETWEEN_FRAMES_PER_SECOND = 8  # of videos with answered frames; a binary fraction, as moviepy counts in floats
 LABEL_GROUND, LABEL_INK, LABEL_SOFT = (24, 26, 29), (240, 240, 236), (170, 176, 184)
-
-
-def _enlarged(image: Image, factor: int) -> Image:
-    """Each pixel as a square, so that it can be seen."""
-    return np.kron(image, np.ones((factor, factor, 1), np.uint8))
-
-
-def _gap(height_px: int, width_px: int) -> Image:
-    return np.full((height_px, width_px, 3), GAP_LEVEL, np.uint8)
 
 
 def _uri(frames: Iterator[Image], frames_per_second: float) -> str:
@@ -37,15 +26,6 @@ def _uri(frames: Iterator[Image], frames_per_second: float) -> str:
         path = Path(folder) / "clip.mp4"
         media.encode_video(frames, path, frames_per_second=frames_per_second, crf=20)
         return data_uri("video/mp4", path.read_bytes())
-
-
-def panels(clip_HWC: NDArray[np.uint8], output_HWC: NDArray[np.uint8], scale: float) -> Image:
-    """Input, output and error side by side, enlarged by a whole number so that every pixel can be seen."""
-    error = error_of(clip_HWC[None], output_HWC[None])[0]
-    factor = max(1, PANEL_PX // clip_HWC.shape[0])
-    parts = [_enlarged(p, factor) for p in (rgb(clip_HWC), rgb(output_HWC), error_colours(error, scale))]
-    gap = _gap(parts[0].shape[0], PANEL_GAP_PX)
-    return np.concatenate([parts[0], gap, parts[1], gap, parts[2]], axis=1)
 
 
 def rebuilt_uri(clip_THWC: NDArray[np.uint8], output_THWC: NDArray[np.uint8], scale: float) -> str:
@@ -98,12 +78,12 @@ def four_uri(panels_of: Sequence[tuple[str, NDArray[np.uint8]]], inputs: Sequenc
         told = f"frame {places[t]}, given" if places[t] in inputs else f"frame {places[t]}"
         made = []
         for name, clip in panels_of:
-            image = _enlarged(rgb(clip[t]), factor)
+            image = enlarged(rgb(clip[t]), factor)
             made.append(np.concatenate([_label(image.shape[1], name, told), image]))
         made += [np.full_like(made[0], GAP_LEVEL)] * (-len(made) % 2)
-        column = _gap(made[0].shape[0], PANEL_GAP_PX)
+        column = gap(made[0].shape[0], PANEL_GAP_PX)
         rows = [np.concatenate([made[k], column, made[k + 1]], axis=1) for k in range(0, len(made), 2)]
-        line = _gap(PANEL_GAP_PX, rows[0].shape[1])
+        line = gap(PANEL_GAP_PX, rows[0].shape[1])
         return np.concatenate([part for row in rows for part in (row, line)][:-1])
 
     drawn = [frame(t) for t in range(len(places))]
