@@ -102,14 +102,16 @@ def _command(
     import imageio_ffmpeg
 
     size = f"{width_px + width_px % 2}x{height_px + height_px % 2}"
-    pictures = ffmpeg.input(
-        "pipe:", format="rawvideo", pix_fmt="rgb24", s=size, framerate=repr(float(frames_per_second))
-    ).filter("scale", out_color_matrix="bt709", out_range="tv", flags="accurate_rnd+full_chroma_int")
+    rate = repr(float(frames_per_second))
+    pictures = ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", s=size, framerate=rate).filter(
+        "scale", out_color_matrix="bt709", out_range="tv", flags="accurate_rnd+full_chroma_int"
+    )
     graph = ffmpeg.output(
         pictures,
         *([sound.input()] if sound else []),
         f"file:{output}",  # file: or a name such as http:x.mp4 would be taken for an address
         format="mp4",
+        r=rate,  # else ffmpeg takes a usual rate within 1 % of an unusual one, and leaves out frames to keep to it
         vcodec="libx264",
         pix_fmt="yuv420p",
         crf=crf,

@@ -323,6 +323,13 @@ def test_a_source_that_breaks_off_leaves_what_was_there(tmp_path: Path, make_vid
     assert sorted(p.name for p in tmp_path.iterdir()) == ["broken.mp4", "out.mp4", "whole.mp4"]
 
 
+@pytest.mark.parametrize("rate", [136 / 29.600148, 180_000 / 1001, 23.98 * 3])
+def test_no_frame_is_lost_to_an_unusual_rate(tmp_path: Path, rate: float) -> None:
+    media.encode_video(itertools.repeat(flat([50], 16, 16)[0], 1000), tmp_path / "a.mp4", frames_per_second=rate)
+    count, held, seconds = facts(tmp_path / "a.mp4")
+    assert (count, float(held), float(seconds)) == (1000, pytest.approx(rate), pytest.approx(1000 / rate))
+
+
 def test_three_frames_of_a_long_source_are_alive_at_once() -> None:
     alive: weakref.WeakSet[Any] = weakref.WeakSet()
 
