@@ -30,6 +30,15 @@ def _shrink(values: dict) -> None:
     dataset = values["datasets"]["figures"]
     dataset["frames"] |= {"height_px": 32, "width_px": 32}
     dataset["split"] |= {"test": ["04"], "validation": ["03"]}
+    values["rendered"]["streets"] |= {"sequences": 3, "frames": 14, "height_px": 64, "width_px": 96}
+    streets = values["datasets"]["streets"]
+    streets["frames"] |= {"height_px": 32, "width_px": 48}
+    streets["split"] |= {"test": ["streets-03"], "validation": ["streets-02"]}
+    between = values["recipes"]["pix2pix"]
+    between["config"] |= {"flow": "none", "head_width": 4, "critic_width": 4}
+    between["training"]["augment"] |= dict.fromkeys(
+        [f"{a}_{b}_px" for a in ("load", "crop") for b in ("height", "width")]
+    )
     for recipe in values["recipes"].values():
         recipe["training"] |= {"steps": 3, "batch_clips": 2, "warmup_steps": 1, "threads": 1, "sample_every_steps": 2}
         recipe["evaluation"] |= {"bootstrap_samples": 100}

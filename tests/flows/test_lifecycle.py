@@ -10,14 +10,18 @@ import pandas as pd
 import pytest
 
 from flows import _dvc
+from tasks import media
 from tests.flows.conftest import Run, edit_params
 
 STAGES = [
-    "footage@figures", "subclips@figures", "sample@figures", "assemble@figures",
+    "footage@figures", "footage@streets", "subclips@figures", "sample@figures", "assemble@figures",
+    "subclips@streets", "sample@streets", "assemble@streets",
     "train@conv3d_autoencoder", "evaluate@conv3d_autoencoder", "train@gru_autoencoder", "evaluate@gru_autoencoder",
-    "report",
+    "train@pix2pix", "evaluate@pix2pix", "report",
 ]  # fmt: skip
-RECIPES = ["conv3d_autoencoder", "gru_autoencoder"]
+RECONSTRUCT, INTERPOLATE = ["conv3d_autoencoder", "gru_autoencoder"], ["pix2pix"]
+RECIPES = [*RECONSTRUCT, *INTERPOLATE]
+GRU = [stage for stage in STAGES if stage.endswith(("@figures", "@gru_autoencoder", "report"))]
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +41,14 @@ def test_a_second_repro_runs_nothing(reproduced: Path, run: Run) -> None:
 def test_the_results_stand_where_the_graph_says(reproduced: Path) -> None:
     for recipe in RECIPES:
         metrics = json.loads((reproduced / "data/evaluation" / recipe / "metrics.json").read_text())
-        assert metrics["groups"] == ["04"]
-        assert set(metrics["answers"]) == {
-            "model", "train_mean_frame", "clip_mean_frame", "frame_pca", "patch_pca", "patch_pca_chosen",
-        }  # fmt: skip
+        if recipe in RECONSTRUCT:
+            assert metrics["groups"] == ["04"]
+            assert set(metrics["answers"]) == {
+                "model", "train_mean_frame", "clip_mean_frame", "frame_pca", "patch_pca", "patch_pca_chosen",
+            }  # fmt: skip
+        else:
+            assert metrics["groups"] == ["streets-03"]
+            assert set(metrics["answers"]) == {"model", "nearest_copy", "cross_fade", "dis_flow"}
         assert metrics["answers"]["model"]["psnr_db"]["value"] > 10
     assert (reproduced / "data/report/index.html").is_file()
 
@@ -49,7 +57,7 @@ def test_the_results_stand_where_the_graph_says(reproduced: Path) -> None:
 def published(reproduced: Path, run: Run) -> dict:
     """`rushes run` after `dvc repro`: nothing to compute, everything to register."""
     done = run(reproduced, "flows.cli", "run", "--json")
-    assert "[11/11] report: ran" in done.stderr
+    assert f"[{len(STAGES) + len(RECIPES)}/{len(STAGES) + len(RECIPES)}] report: ran" in done.stderr
     return json.loads(done.stdout)
 
 
@@ -80,13 +88,35 @@ def test_the_champion_reconstructs_footage(published: dict, project: Path, run: 
     assert "broken.mp4" in (out / "rejects.csv").read_text()
 
 
+def test_the_champion_makes_frames_between_frames(published: dict, project: Path, run: Run, tmp_path: Path) -> None:
+    sequence = project / "data/footage/streets/streets-03"
+    done = run(project, "flows.cli", "interpolate", str(sequence), "--times", "3", "-o", str(tmp_path / "out.mp4"))
+    assert "streets-03" in done.stdout
+    held = media.probe(tmp_path / "out.mp4")
+    assert (held.frames, held.width_px, held.height_px, held.frames_per_second) == (42, 96, 64, 75.0)
+    assert held.duration_seconds == pytest.approx(14 / 25)
+
+
+def test_a_model_of_the_other_kind_says_what_to_use(published: dict, project: Path, run: Run, tmp_path: Path) -> None:
+    sequence, out = str(project / "data/footage/streets/streets-03"), str(tmp_path / "out")
+    done = run(project, "flows.cli", "reconstruct", "pix2pix", sequence, "-o", out, expect=3)
+    assert done.stderr.endswith(
+        "is of kind 'interpolate', not 'reconstruct'; use: rushes interpolate FOOTAGE --model pix2pix\n"
+    )
+    done = run(project, "flows.cli", "interpolate", sequence, "--model", "gru_autoencoder", "-o", out, expect=3)
+    assert done.stderr.endswith(
+        "is of kind 'reconstruct', not 'interpolate'; use: rushes reconstruct gru_autoencoder FOOTAGE\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_changed_recipe_reruns_that_recipe_alone(published: dict, project: Path, run: Run) -> None:
     edit_params(project, lambda v: v["recipes"]["gru_autoencoder"]["training"].update(steps=4))
     planned = json.loads(run(project, "flows.cli", "plan", "--json").stdout)
     assert [p["stage"] for p in planned if p["runs"]] == ["train@gru_autoencoder", "evaluate@gru_autoencoder", "report"]
     result = json.loads(run(project, "flows.cli", "run", "gru_autoencoder", "--json").stdout)
     assert result["stages"] == {
-        **dict.fromkeys(STAGES[:4], "up to date"),
+        **dict.fromkeys(GRU[:4], "up to date"),
         "train@gru_autoencoder": "ran", "evaluate@gru_autoencoder": "ran", "report": "ran",
     }  # fmt: skip
     record = result["registry"]["gru_autoencoder"]
@@ -117,7 +147,7 @@ def test_each_stage_leaves_a_table_in_prefect(
     assert flow_run.state is not None
     assert flow_run.state.name == "Completed"
     tables = {a.key: json.loads(a.data) for a in artifacts}
-    stages = [stage.replace("@", "-").replace("_", "-") for stage in STAGES if "conv3d" not in stage]
+    stages = [stage.replace("@", "-").replace("_", "-") for stage in GRU]
     assert sorted(tables) == sorted([*stages, "publish-gru-autoencoder"])
     assert {row["kind"] for row in tables["subclips-figures"]} == {"video"}
     assert len(tables["sample-figures"]) == len(list((project / "data/frames/figures").glob("*.npy")))
@@ -143,7 +173,9 @@ def test_unknown_recipe_and_no_project_are_said_at_once(
     published: dict, project: Path, run: Run, tmp_path: Path
 ) -> None:
     done = run(project, "flows.cli", "plan", "nonsense", expect=3)
-    assert done.stderr == ("error: params.yaml has no recipes.nonsense; it has: conv3d_autoencoder, gru_autoencoder\n")
+    assert done.stderr == (
+        "error: params.yaml has no recipes.nonsense; it has: conv3d_autoencoder, gru_autoencoder, pix2pix\n"
+    )
     done = run(tmp_path, "flows.cli", "plan", expect=3)
     assert "is not inside a Rushes project" in done.stderr
 
