@@ -36,9 +36,8 @@ def _shrink(values: dict) -> None:
     streets["split"] |= {"test": ["streets-03"], "validation": ["streets-02"]}
     between = values["recipes"]["pix2pix"]
     between["config"] |= {"flow": "none", "head_width": 4, "critic_width": 4}
-    between["training"]["augment"] |= dict.fromkeys(
-        [f"{a}_{b}_px" for a in ("load", "crop") for b in ("height", "width")]
-    )
+    sizes = [f"{how}_{side}_px" for how in ("load", "crop") for side in ("height", "width")]
+    between["training"]["augment"] |= dict.fromkeys(sizes)
     for recipe in values["recipes"].values():
         recipe["training"] |= {"steps": 3, "batch_clips": 2, "warmup_steps": 1, "threads": 1, "sample_every_steps": 2}
         recipe["evaluation"] |= {"bootstrap_samples": 100}
