@@ -12,13 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from benchmarks._project import copy_project
 from flows._dvc import environment
 
 ROOT = Path(__file__).parent.parent
@@ -26,15 +26,7 @@ ROOT = Path(__file__).parent.parent
 
 def prepare(folder: Path, footage: Path, test: list[str], recipes: list[str]) -> None:
     """A copy of this project in `folder` with the parameters of the benchmark; what was computed there is kept."""
-    for name in ("models", "tasks", "flows", ".dvc"):
-        shutil.copytree(
-            ROOT / name, folder / name, dirs_exist_ok=True,
-            ignore=shutil.ignore_patterns("__pycache__", "cache", "tmp", "config.local"),
-        )  # fmt: skip
-    for name in ("dvc.yaml", "pyproject.toml", "constraints.txt", ".dvcignore"):
-        shutil.copy(ROOT / name, folder / name)
-    (folder / "data" / "registry").mkdir(parents=True, exist_ok=True)
-    shutil.copy(ROOT / "data" / "registry" / ".gitignore", folder / "data" / "registry" / ".gitignore")
+    copy_project(folder)
     yaml = YAML()
     yaml.preserve_quotes = True
     values = yaml.load(ROOT / "benchmarks" / "weizmann.yaml")
@@ -43,8 +35,6 @@ def prepare(folder: Path, footage: Path, test: list[str], recipes: list[str]) ->
     if recipes:
         values["recipes"] = {name: values["recipes"][name] for name in recipes}
     yaml.dump(values, folder / "params.yaml")
-    if not (folder / ".git").exists():
-        subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
 
 
 def show(folder: Path) -> None:

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from models._blocks import full_precision
-from models._flow import classical_flow, enlarge
+from models._flow import classical_flow
 from models._losses import Scalars, clip_mse, interpolation_loss, scalars
-from models._motion import MULTIPLE, Motion, MotionHead, blend
+from models._motion import MULTIPLE, MotionHead, blend, both_ways
 from models._pix2pix_article import PatchCritic
 
 REMEMBERED = 0.98  # of the running means that the guard compares
@@ -123,12 +123,7 @@ class Default(nn.Module):
         first, second, small0, small1, there, back = (_each(x, M) for x in (first, second, *small, there, back))
         one = self.generator(small0, small1, there, back, time)
         other = self.generator(small1, small0, back, there, 1 - time)
-        motion = Motion(
-            enlarge((one.from_first + other.from_second) / 2, height, width),
-            enlarge((one.from_second + other.from_first) / 2, height, width),
-            _resized((one.mask - other.mask) / 2, height, width),
-            _resized((one.residual + other.residual) / 2, height, width),
-        )
+        motion = both_ways(one, other)
         made = blend(first, second, motion, time)
         return made.clamp(0.0, 1.0).permute(0, 2, 3, 1).reshape(-1, M, height, width, self.channels)
 
@@ -195,10 +190,6 @@ def _unit(frame_BHWC: Tensor) -> Tensor:
 def _each(x: Tensor, times: int) -> Tensor:
     """Every clip of (B, ...) once for each time: (B * times, ...)."""
     return x.unsqueeze(1).expand(-1, times, -1, -1, -1).flatten(0, 1)
-
-
-def _resized(x_BCHW: Tensor, height: int, width: int) -> Tensor:
-    return F.interpolate(x_BCHW, size=(height, width), mode="bilinear", align_corners=False)
 
 
 def _error(logits: Tensor, target: float) -> Tensor:

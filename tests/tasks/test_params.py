@@ -15,6 +15,7 @@ datasets:
     strip_frame_width_px: null
     group: null
     subclips: null
+    shots: null
     frames: {}
     clips: {}
     split: {test: ['1']}
@@ -49,6 +50,14 @@ def test_yaml_is_read_as_dvc_reads_it(tmp_path: Path) -> None:
             ("somewhere", "somewhere\n    colour: red"),
             r"datasets\.d\.colour: Extra inputs are not permitted \(got 'red'\)",
         ),
+        (
+            ("clips: {}", "clips: {gap_frames: 6, length_frames: 16}"),
+            "gap_frames 6 makes windows of 7 frames and length",
+        ),
+        (
+            ("rendered: {}", "rendered: {f: {draw: cats}}"),
+            r"rendered\.f: Input tag 'cats' found using 'draw' does not match",
+        ),
         (("1e-4", "-1"), r"recipes\.r\.training\.optimizer\.learning_rate: Input should be greater than 0 \(got -1\)"),
         (("1e-4", ".nan"), r"learning_rate: Input should be (greater than 0|a finite number)"),
         (("dataset: d", "dataset: e"), r"recipes\.r\.dataset is 'e', which is not under datasets \(there: d\)"),
@@ -70,6 +79,11 @@ def test_every_fault_is_listed_at_once(tmp_path: Path) -> None:
         _load(tmp_path, GOOD.replace("1e-4", "-1").replace("somewhere", "somewhere\n    colour: red"))
     assert "colour" in str(caught.value)
     assert "learning_rate" in str(caught.value)
+
+
+def test_a_gap_is_a_window_with_both_its_ends(tmp_path: Path) -> None:
+    p = _load(tmp_path, GOOD.replace("clips: {}", "clips: {gap_frames: 6}"))
+    assert (p.dataset("d").clips.length_frames, p.dataset("d").clips.gap_frames) == (7, 6)
 
 
 def test_a_missing_name_lists_those_that_exist(tmp_path: Path) -> None:
