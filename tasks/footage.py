@@ -92,6 +92,7 @@ def open_frames(
     until_seconds: float = math.inf,
     threads: int = 0,
     lost: Callable[[str], None] | None = None,
+    run_ahead: bool = True,
 ) -> Iterator[tuple[int, float, media.Frame]]:
     """The frames of a source of any kind: (source frame number, time in seconds, uint8 RGB (height, width, 3)).
 
@@ -102,6 +103,7 @@ def open_frames(
             every gap in a folder's numbers.
         until_seconds: stop before the first frame at or after this time.
         lost: called with what is wrong where an image of a folder does not decode, which leaves a gap.
+        run_ahead: false for who takes long over a frame (see `media.read_frames`).
 
     Raises:
         MediaError: the source does not decode whole, or none of a folder's images can be used.
@@ -109,7 +111,9 @@ def open_frames(
     path = footage / source.path
     choose = sampler or sampling.SpanSampler([(0.0, math.inf)])
     if source.kind == "video":
-        yield from media.read_frames(path, choose=choose, until_seconds=until_seconds, threads=threads)
+        yield from media.read_frames(
+            path, choose=choose, until_seconds=until_seconds, threads=threads, run_ahead=run_ahead
+        )
     elif source.kind == "strip":
         rate = source.frames_per_second or NOMINAL_FRAMES_PER_SECOND
         strip = media.read_image(path)

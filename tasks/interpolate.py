@@ -144,8 +144,11 @@ def _one(
     counts = {"read": 0, "written": 0, "cuts": 0}
     shown = between.Video(model, clock, counts)
 
+    def lose(image: str) -> None:
+        say(f"{source.path}: {image} is left out")
+
     def told() -> Iterator[tuple[int, float, media.Frame]]:
-        for frame in footage.open_frames(root, source):
+        for frame in footage.open_frames(root, source, lost=lose, run_ahead=False):
             counts["read"] += 1
             if counts["read"] % SAY_EVERY_FRAMES == 0:
                 say(f"{source.path}: {counts['read']} of {source.frames} frames")

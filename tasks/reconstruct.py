@@ -148,7 +148,7 @@ def _one(model: Model, root: Path, source: footage.Source, name: str, out: Path,
 def _frames(model: Model, root: Path, source: footage.Source, every: int) -> Iterator[_Taken]:
     i = model.input
     sampler = sampling.SpanSampler([(0.0, float("inf"))], every_frames=every)
-    for number, seconds, frame in footage.open_frames(root, source, sampler=sampler):
+    for number, seconds, frame in footage.open_frames(root, source, sampler=sampler, run_ahead=False):
         yield _Taken(number, seconds, media.resize(frame, i["height_px"], i["width_px"], i["fit"], i["gray"]))
 
 

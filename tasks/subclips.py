@@ -103,6 +103,6 @@ def _write_file(footage: Path, source: Source, cut: tables.Cut, output: Path) ->
         media.cut(footage / source.path, output, cut.start_seconds, cut.end_seconds)
         return
     sampler = sampling.SpanSampler([(cut.start_seconds, cut.end_seconds)])
-    frames = footage_.open_frames(footage, source, sampler=sampler, until_seconds=cut.end_seconds)
+    frames = footage_.open_frames(footage, source, sampler=sampler, until_seconds=cut.end_seconds, run_ahead=False)
     rate = source.frames_per_second or footage_.NOMINAL_FRAMES_PER_SECOND
     media.encode_video((frame for _, _, frame in frames), output, frames_per_second=rate)

@@ -6,6 +6,7 @@ Its parts are `video` (containers), `sound`, `readers` (PyAV and decord), `shots
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -49,14 +50,17 @@ def read_frames(
     until_seconds: float = math.inf,
     threads: int = 0,
     info: VideoInfo | None = None,
+    run_ahead: bool = True,
 ) -> Iterator[tuple[int, float, Frame]]:
-    """The frames of a video in the order they are shown, from the first on, in bounded memory.
+    """The frames of a video in the order they are shown, from the first on.
 
     Args:
         choose: called once for each frame with its time; frames it declines are decoded but not converted. None: all.
         until_seconds: stop before the first frame at or after this time.
         threads: decoder threads; 0: as many as there are cores. The frames do not depend on it.
         info: what `probe` said, if it was asked already.
+        run_ahead: decord may be used. It decodes ahead of who reads, without a limit: false for who takes long over a
+            frame, who would end with the whole film in memory.
 
     Yields:
         (source frame number from 0, time in seconds, uint8 RGB (height, width, 3) upright with square pixels).
@@ -65,7 +69,7 @@ def read_frames(
         MediaError: the file is damaged before its end, or the readers disagree. Frames yielded before were sound.
     """
     info = info or probe(path)
-    convert = Converter(path, info, threads)
+    convert = Converter(path, info if run_ahead else dataclasses.replace(info, decord_is_exact=False), threads)
     try:
         for number, seconds, frame in witnessed(path, info, threads):
             if seconds >= until_seconds:
@@ -90,7 +94,11 @@ def cut(path: Path, output: Path, start_seconds: float, end_seconds: float, *, c
     def frames() -> Iterator[Frame]:
         nonlocal written
         inside = read_frames(
-            path, choose=lambda seconds: seconds >= start_seconds, until_seconds=end_seconds, info=info
+            path,
+            choose=lambda seconds: seconds >= start_seconds,
+            until_seconds=end_seconds,
+            info=info,
+            run_ahead=False,
         )
         for _, _, frame in inside:
             written += 1
