@@ -14,7 +14,7 @@ from torch.nn import functional as F  # noqa: N812
 REACH = 6  # pixels of the coarse level (a quarter of the size): 24 pixels
 SEARCH_TERMS = 3  # an image without its local mean, and its two gradients
 SHORT_FIRST = 2e-3  # grey levels (0 to 1) that a displacement must save for each pixel of its length
-STEPS = (4, 4)  # Lucas-Kanade steps on the coarse level and on the next
+STEPS = 3  # of Lucas-Kanade, on the coarse level
 WINDOW = 2  # radius of the windows
 ROBUST = 0.04  # grey levels from which a pixel counts as another surface
 STAY = 1e-4  # pull towards the neighbours' motion, where nothing is seen to move
@@ -53,9 +53,8 @@ def classical_flow(first_BCHW: Tensor, second_BCHW: Tensor) -> Tensor:
     half = [F.avg_pool2d(_gray(x), 2) for x in (first_BCHW.float(), second_BCHW.float())]
     quarter = [F.avg_pool2d(x, 2) for x in half]
     flow = _median(_search(*(_search_terms(x) for x in quarter)))
-    for (first, second), steps in zip((quarter, half), STEPS, strict=True):
-        flow = _lucas_kanade(_smooth(first), _smooth(second), enlarge(flow, first.shape[2], first.shape[3]), steps)
-        flow = _median(flow)
+    flow = _median(_lucas_kanade(_smooth(quarter[0]), _smooth(quarter[1]), flow))
+    flow = enlarge(_variational(quarter[0], quarter[1], flow), half[0].shape[2], half[0].shape[3])
     return _variational(half[0], half[1], flow)
 
 
@@ -111,10 +110,10 @@ def _search(first: Tensor, second: Tensor) -> Tensor:
     return moves[cost.argmin(1)].permute(0, 3, 1, 2)
 
 
-def _lucas_kanade(first: Tensor, second: Tensor, flow: Tensor, steps: int) -> Tensor:
+def _lucas_kanade(first: Tensor, second: Tensor, flow: Tensor) -> Tensor:
     """Gauss-Newton on windows, robust against pixels of another surface and against a change of brightness."""
     across0, down0 = _gradients(first)
-    for _ in range(steps):
+    for _ in range(STEPS):
         moved = warp(second, flow)
         across1, down1 = _gradients(moved)
         gx, gy = (across0 + across1) / 2, (down0 + down1) / 2

@@ -86,7 +86,8 @@ class MotionHead(nn.Module):
         """Pictures 0 to 1; `there` and `back`: classical flows first to second and back, at half size; times 0 to 1."""
         t = time_B111
         motions = _candidates(there, back, t)
-        others = _full(motions[:, 1:].flatten(0, 1)).unflatten(0, (-1, CANDIDATES - 1)) * self.trust
+        others = _full(motions[:, 1:].flatten(0, 1)) * self.trust
+        others = others.reshape(-1, CANDIDATES - 1, *others.shape[1:])
         motion = motions[:, 0]
         cost, moved = _agreement(first_BCHW, second_BCHW, _full(motion) * self.trust, others, t)
         astray = torch.cat([_length(there + warp(back, there)), _length(back + warp(there, back))], 1)

@@ -105,7 +105,7 @@ class Clips(Section):
     """Windows over the stored frames. A clip is an index, not a copy."""
 
     length_frames: Count = 16
-    gap_frames: Count | None = None  # for interpolation, instead of length_frames: the inputs are frames 0 and gap_frames
+    gap_frames: Count | None = None  # instead of length_frames: windows of frame 0, frame gap_frames and those between
     step_frames: Count = 1  # distance between a clip's frames, in stored frames
     train_stride_frames: Count = 1  # distance between the first frames of neighbouring training clips
     stride_frames: Count = 16  # the same for validation and test; 16 of 16: clips that do not overlap
