@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import math
 import re
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.tracking.store import connected, tracking_uri
+from tasks.tracking.store import connected, prepare, tracking_uri
 from tasks.tracking.versions import CHALLENGER, CHAMPION, KIND, LINEAGE, PREFIX, aliased, pick, versions_of
 
 if TYPE_CHECKING:
@@ -26,11 +29,11 @@ _URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\
 
 @dataclass(frozen=True)
 class Loaded:
-    """A registered model on the CPU.
+    """A registered model, brought here; its networks are loaded onto the CPU when they are first asked.
 
     `input` says how footage must be read for it: gray, fit, every_frames, height_px, width_px, length_frames.
     `inputs` and `outputs` are the places in a clip that it is shown and that it answers.
-    `renderer` is `render.pt2`; None for a model that answers at its own size and places only.
+    `renders`: it has `render`; a model that has not answers at its own size and places only.
     """
 
     uri: str
@@ -40,13 +43,21 @@ class Loaded:
     input: dict[str, Any]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    model: Any
-    renderer: Render | None = None
+    renders: bool
+    folder: Path
 
-    @property
-    def renders(self) -> bool:
-        """Whether it has `render`."""
-        return self.renderer is not None
+    @functools.cached_property
+    def _predictor(self) -> Any:
+        prepare()
+        import mlflow.pyfunc
+
+        return mlflow.pyfunc.load_model(str(self.folder), model_config={"device": "cpu"})
+
+    @functools.cached_property
+    def _renderer(self) -> Render:
+        from tasks.tracking.rendering import load_render
+
+        return load_render(self.folder)
 
     @property
     def channels(self) -> int:
@@ -61,7 +72,7 @@ class Loaded:
                 f"{self.uri} takes uint8 clips (B, {', '.join(map(str, shape))});"
                 f" got {clip_BNHWC.dtype} {clip_BNHWC.shape}"
             )
-        answer: np.ndarray = self.model.predict(clip_BNHWC)
+        answer: np.ndarray = self._predictor.predict(clip_BNHWC)
         return answer
 
     def render(self, frames_BNHWC: np.ndarray, times_M: Sequence[float]) -> np.ndarray:
@@ -73,7 +84,7 @@ class Loaded:
         Raises:
             ValueError: the model has no `render`, or the pictures are of another layout.
         """
-        if self.renderer is None:
+        if not self.renders:
             raise ValueError(f"{self.uri} has no render: it answers its own places at its own size only")
         shape = frames_BNHWC.shape
         layout = len(shape) == 5 and shape[:2] == (1, 2) and shape[4] == self.channels
@@ -84,7 +95,7 @@ class Loaded:
             )
         from tasks.tracking.rendering import apply_render
 
-        return apply_render(self.renderer, frames_BNHWC, np.asarray(times_M, np.float32))
+        return apply_render(self._renderer, frames_BNHWC, np.asarray(times_M, np.float32))
 
 
 def registry_record(name: str) -> dict[str, Any]:
@@ -169,7 +180,7 @@ def champion_of_kind(kind: str) -> str:
 
 
 def load(uri: str) -> Loaded:
-    """Load a registered model onto the CPU. No code of this repository and no pickle is used.
+    """Bring a registered model here, for this process. No code of this repository and no pickle is used.
 
     Args:
         uri: `models:/NAME@ALIAS` or `models:/NAME/VERSION`.
@@ -184,25 +195,21 @@ def load(uri: str) -> Loaded:
             f"{uri!r} is not the address of a model; write models:/NAME@ALIAS, models:/NAME/VERSION, or a recipe"
         )
     store = tracking_uri()
-    renderer = None
     with connected(store) as client:
         import mlflow.artifacts
-        import mlflow.pyfunc
+        from mlflow.models import Model
 
         version = pick(client, match["name"], match["alias"], match["version"])
         address = client.get_model_version_download_uri(version.name, version.version)
-        with tempfile.TemporaryDirectory(prefix="rushes-model-") as folder:
-            path = mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=folder, tracking_uri=store)
-            model = mlflow.pyfunc.load_model(path, model_config={"device": "cpu"})
-            own = (model.metadata.metadata or {}).get("rushes")
-            if own is None:
-                raise ValueError(
-                    f"{uri} was not registered by Rushes: its MLmodel says nothing of how footage is read for it"
-                )
-            if own.get("render"):
-                from tasks.tracking.rendering import load_render
-
-                renderer = load_render(Path(path))
+        folder = Path(tempfile.mkdtemp(prefix="rushes-model-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        path = mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=str(folder), tracking_uri=store)
+        own = (Model.load(path).metadata or {}).get("rushes")
+    if own is None:
+        raise ValueError(f"{uri} was not registered by Rushes: its MLmodel says nothing of how footage is read for it")
     every = list(range(own["input"]["length_frames"]))  # versions from before there were other kinds say no places
     inputs, outputs = (tuple(own.get(key, every)) for key in ("inputs", "outputs"))
-    return Loaded(uri, own["recipe"], str(version.version), own["kind"], own["input"], inputs, outputs, model, renderer)
+    renders = bool(own.get("render"))
+    return Loaded(
+        uri, own["recipe"], str(version.version), own["kind"], own["input"], inputs, outputs, renders, Path(path)
+    )

@@ -26,7 +26,7 @@ import models
 from tasks import between, media
 from tasks.interpolate import interpolate
 from tasks.tracking import Loaded
-from tasks.tracking.rendering import load_render, save_render
+from tasks.tracking.rendering import save_render
 from tests.conftest import MakeVideo, number_of, true_frames, write_video
 from tests.tasks._tiny import know_tiny
 
@@ -254,8 +254,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
         settings,
         (0, 6),
         (1, 2, 3, 4, 5),
-        None,
-        load_render(folder),
+        True,
+        folder,
     )
 
 
