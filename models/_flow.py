@@ -1,8 +1,8 @@
 """Classical optical flow inside a network: block matching, Lucas-Kanade, a variational end. Nothing in it is learned.
 
 OpenCV's DIS cannot travel inside an exported model, so this does the same in torch: a search that finds large motions
-of small things, gradient steps that make them exact, and an energy that keeps the edges of motion sharp. Flows are (B, 2, H, W), in pixels, x first: what stands at p
-in the first image stands at p + flow(p) in the second.
+of small things, gradient steps that make them exact, and an energy that keeps the edges of motion sharp. Flows are
+(B, 2, H, W), in pixels, x first: what stands at p in the first image stands at p + flow(p) in the second.
 """
 
 from __future__ import annotations
@@ -36,6 +36,13 @@ def warp(image_BCHW: Tensor, flow_B2HW: Tensor) -> Tensor:
     return F.grid_sample(image_BCHW, where, mode="bilinear", padding_mode="border", align_corners=True)
 
 
+def smooth(x: Tensor) -> Tensor:
+    """Binomial, 5 x 5."""
+    row = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=x.device) / 16.0
+    kernel = (row[:, None] * row[None, :]).expand(x.shape[1], 1, 5, 5)
+    return F.conv2d(_pad(x, 2), kernel, groups=x.shape[1])
+
+
 def enlarge(flow_B2HW: Tensor, height: int, width: int) -> Tensor:
     """A flow at another size: its vectors grow with the picture."""
     rows, columns = flow_B2HW.shape[2], flow_B2HW.shape[3]
@@ -53,7 +60,7 @@ def classical_flow(first_BCHW: Tensor, second_BCHW: Tensor) -> Tensor:
     half = [F.avg_pool2d(_gray(x), 2) for x in (first_BCHW.float(), second_BCHW.float())]
     quarter = [F.avg_pool2d(x, 2) for x in half]
     flow = _median(_search(*(_search_terms(x) for x in quarter)))
-    flow = _median(_lucas_kanade(_smooth(quarter[0]), _smooth(quarter[1]), flow))
+    flow = _median(_lucas_kanade(smooth(quarter[0]), smooth(quarter[1]), flow))
     flow = enlarge(_variational(quarter[0], quarter[1], flow), half[0].shape[2], half[0].shape[3])
     return _variational(half[0], half[1], flow)
 
@@ -70,13 +77,6 @@ def _pad(x: Tensor, by: int) -> Tensor:
 
 def _box(x: Tensor, radius: int) -> Tensor:
     return F.avg_pool2d(_pad(x, radius), 2 * radius + 1, 1)
-
-
-def _smooth(x: Tensor) -> Tensor:
-    """Binomial, 5 x 5."""
-    row = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=x.device) / 16.0
-    kernel = (row[:, None] * row[None, :]).expand(x.shape[1], 1, 5, 5)
-    return F.conv2d(_pad(x, 2), kernel, groups=x.shape[1])
 
 
 def _gradients(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -106,7 +106,7 @@ def _search(first: Tensor, second: Tensor) -> Tensor:
     moves = torch.stack([along[None, :].expand(len(along), -1), along[:, None].expand(-1, len(along))], -1).flatten(
         0, 1
     )
-    cost = _smooth(_box(cost + SHORT_FIRST * moves.norm(dim=1)[:, None, None], 1))
+    cost = smooth(_box(cost + SHORT_FIRST * moves.norm(dim=1)[:, None, None], 1))
     return moves[cost.argmin(1)].permute(0, 3, 1, 2)
 
 
@@ -122,8 +122,8 @@ def _lucas_kanade(first: Tensor, second: Tensor, flow: Tensor) -> Tensor:
         trust = 1.0 / (1.0 + (change / ROBUST).square())
         rest = change - gx * flow[:, :1] - gy * flow[:, 1:]
         sums = torch.cat([trust * s for s in (gx * gx, gx * gy, gy * gy, gx * rest, gy * rest)], 1)
-        xx, xy, yy, xr, yr = _smooth(_box(sums, WINDOW)).chunk(5, 1)
-        around = _smooth(_box(flow, 1))
+        xx, xy, yy, xr, yr = smooth(_box(sums, WINDOW)).chunk(5, 1)
+        around = smooth(_box(flow, 1))
         xx, yy = xx + STAY, yy + STAY
         right_x, right_y = STAY * around[:, :1] - xr, STAY * around[:, 1:] - yr
         determinant = xx * yy - xy * xy

@@ -2,16 +2,18 @@
 
     classical flow both ways ──> motions that may hold at a place: between, none, one-sided, the neighbours'
     both inputs moved by each ──> how well they agree (cost)
-    inputs, moved inputs, costs ──> U-Net at half size ──> two flows of its own, visibility of every moved input
-                                    both inputs moved by the two flows ──> full size: finer flows, residual
+    costs, differences ──> U-Net at half size ──> two flows of its own, visibility of every moved input
+                           both inputs moved by the two flows ──> full size: finer flows, residual detail d
 
-    answer(p) = sum over k of  first(p + t V0_k) A_k  +  second(p + (1 - t) V1_k) B_k,   + 4 t (1 - t) residual
+    moved(p) = sum over k of  first(p + t V0_k) A_k  +  second(p + (1 - t) V1_k) B_k
+    answer = moved + 4 t (1 - t) d (moved - smoothed)
     A_k ~ (1 - t) exp(a_k - s cost_k),   B_k ~ t exp(b_k - s cost_k),   all of them together 1
 
 Candidate 0 are the network's two flows, the others start from the classical flow and lend each place the motion of its
-neighbours: where the flow is blurred at an edge, one of them is right, and the visibilities choose.
+neighbours: where the flow is blurred at an edge, one of them is right, and the visibilities choose. The network is told
+how the moved inputs differ and how rough they are, never their colours: a few films are too few to learn from those.
 
-At the start of the training every motion and the residual are 0: the answer is exactly the cross-fade. At t = 0 and t = 1
+At the start of the training every motion and d are 0: the answer is exactly the cross-fade. At t = 0 and t = 1
 it is exactly the input, whatever was learned. Outside of [0, 1] (prediction) the nearer input alone is moved.
 """
 
@@ -24,13 +26,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from models._blocks import channels_last, zeroed
-from models._flow import enlarge, warp
+from models._flow import enlarge, smooth, warp
 
 SETTLING_STEPS = 20  # in which the classical flow is brought in: the first step sees the cross-fade
 NEIGHBOURS = (2, 4)  # pixels at half size, each way along both axes, whose motion is tried
 CANDIDATES = 4 + 4 * len(NEIGHBOURS)
 SHARPNESS = 40.0  # of the choice by cost, at the start; costs are grey levels of 0 to 1
 PREFERRED = 1.0  # ahead of the others: the flow itself
+PAIR = 4 * 3  # what the network is told of two pictures: see `_beside`
 MULTIPLE = 16  # heights and widths that the network halves four times
 
 
@@ -41,7 +44,7 @@ class Motion(NamedTuple):
     from_second: Tensor  # V1 of candidate 0: ... and at p + (1 - t) V1 in the second
     others: Tensor  # V1 = -V0 of the other candidates, (B, K - 1, 2, H, W)
     seen: Tensor  # A_0 ... A_K-1, B_0 ... B_K-1: (B, 2 K, H, W), sum 1
-    residual: Tensor  # (B, C, H, W)
+    detail: Tensor  # d, (B, 1, H, W): above 0 sharper, below 0 smoother than what was moved
 
 
 class MotionHead(nn.Module):
@@ -52,17 +55,15 @@ class MotionHead(nn.Module):
 
     trust: Tensor
 
-    def __init__(self, channels: int, width: int) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.channels = channels
         w2, w4, w8, w16 = width, 2 * width, 3 * width, 4 * width
-        pair = 4 * (2 * channels + 1)  # two pictures and where they differ, in cells of 2 x 2
         self.register_buffer("trust", torch.zeros(()))
         self.sharpness = nn.Parameter(torch.zeros(()))
         preferred = torch.zeros(2 * CANDIDATES)
         preferred[[0, CANDIDATES]] = PREFERRED
         self.preferred = nn.Parameter(preferred)
-        self.enter = nn.Sequential(nn.Conv2d(2 * pair + CANDIDATES + 2 + 2 + 1, w2, 3, padding=1), _Block(w2))
+        self.enter = nn.Sequential(nn.Conv2d(2 * PAIR + CANDIDATES + 2 + 2 + 1, w2, 3, padding=1), _Block(w2))
         self.down4 = nn.Sequential(_activation(), nn.Conv2d(w2, w4, 3, stride=2, padding=1), _Block(w4))
         self.down8 = nn.Sequential(_activation(), nn.Conv2d(w4, w8, 3, stride=2, padding=1), _Block(w8))
         self.down16 = nn.Sequential(_activation(), nn.Conv2d(w8, w16, 3, stride=2, padding=1), _Block(w16))
@@ -71,10 +72,10 @@ class MotionHead(nn.Module):
         self.up2 = _Up(w4, w2)
         self.coarse = zeroed(nn.Conv2d(w2, 4 + 2 * CANDIDATES, 3, padding=1))
         self.again = nn.Sequential(
-            nn.Conv2d(w2 + pair + 4, w2, 3, padding=1),
+            nn.Conv2d(w2 + PAIR + 4, w2, 3, padding=1),
             _Block(w2),
             _activation(),
-            zeroed(nn.Conv2d(w2, 4 * (4 + channels), 3, padding=1)),
+            zeroed(nn.Conv2d(w2, 4 * (4 + 1), 3, padding=1)),
             nn.PixelShuffle(2),
         )
         _start(self)
@@ -106,12 +107,11 @@ class MotionHead(nn.Module):
         chosen = _double(change[:, 4:]) + self.preferred.view(1, -1, 1, 1)
         chosen = chosen - SHARPNESS * self.sharpness.exp() * torch.cat([cost, cost], 1)
         near = torch.cat([1 - t, t], 1).clamp(0, 1).repeat_interleave(CANDIDATES, 1)
-        seen = near * torch.softmax(chosen, 1)
         return Motion(
             _full(v0) + fine[:, :2],
             _full(v1) + fine[:, 2:4],
             others,
-            seen / seen.sum(1, keepdim=True),
+            torch.softmax(chosen + near.log(), 1),
             fine[:, 4:],
         )
 
@@ -125,7 +125,7 @@ def blend(first_BCHW: Tensor, second_BCHW: Tensor, motion: Motion, time_B111: Te
     """The picture at time t, about 0 to 1, at the size of the pictures, which may be larger than the motion's."""
     t = time_B111
     height, width = first_BCHW.shape[2], first_BCHW.shape[3]
-    made = (4 * t * (1 - t)).abs().clamp_max(1.0) * _resized(motion.residual, height, width)
+    made = torch.zeros_like(first_BCHW)
     for k in range(CANDIDATES):
         v0, v1 = (
             (motion.from_first, motion.from_second) if k == 0 else (-motion.others[:, k - 1], motion.others[:, k - 1])
@@ -133,7 +133,8 @@ def blend(first_BCHW: Tensor, second_BCHW: Tensor, motion: Motion, time_B111: Te
         of_first, of_second = motion.seen[:, k : k + 1], motion.seen[:, CANDIDATES + k : CANDIDATES + k + 1]
         made = made + _resized(of_first, height, width) * warp(first_BCHW, t * enlarge(v0, height, width))
         made = made + _resized(of_second, height, width) * warp(second_BCHW, (1 - t) * enlarge(v1, height, width))
-    return made
+    unseen = (4 * t * (1 - t)).abs().clamp_max(1.0)
+    return made + unseen * _resized(motion.detail, height, width) * (made - smooth(made))
 
 
 def both_ways(one: Motion, other: Motion) -> Motion:
@@ -145,7 +146,7 @@ def both_ways(one: Motion, other: Motion) -> Motion:
         (one.from_second + other.from_first) / 2,
         one.others,
         (one.seen + other.seen[:, back]) / 2,
-        (one.residual + other.residual) / 2,
+        (one.detail + other.detail) / 2,
     )
 
 
@@ -178,9 +179,10 @@ def _agreement(first: Tensor, second: Tensor, motion: Tensor, others: Tensor, t:
 
 
 def _beside(first_BCHW: Tensor, second_BCHW: Tensor) -> Tensor:
-    """Two pictures and where they differ, at half size in cells of 2 x 2."""
+    """Where two pictures differ, and how rough each is: (B, 12, H / 2, W / 2), in cells of 2 x 2."""
     differ = (first_BCHW - second_BCHW).abs().mean(1, keepdim=True)
-    cells: Tensor = F.pixel_unshuffle(torch.cat([first_BCHW - 0.5, second_BCHW - 0.5, 4 * differ], 1), 2)
+    rough = [(x - smooth(x)).abs().mean(1, keepdim=True) for x in (first_BCHW, second_BCHW)]
+    cells: Tensor = F.pixel_unshuffle(4 * torch.cat([differ, *rough], 1), 2)
     return cells
 
 
@@ -235,4 +237,5 @@ def _resized(x_BCHW: Tensor, height: int, width: int) -> Tensor:
 
 
 def _length(flow_B2HW: Tensor) -> Tensor:
-    return flow_B2HW.norm(dim=1, keepdim=True).clamp_max(4.0) * 0.25
+    length: Tensor = flow_B2HW.norm(dim=1, keepdim=True).clamp_max(4.0) * 0.25
+    return length

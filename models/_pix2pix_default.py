@@ -60,7 +60,7 @@ class Default(nn.Module):
         _check(config)
         self.c = config
         self.channels = config.channels
-        self.generator = MotionHead(config.channels, config.head_width)
+        self.generator = MotionHead(config.head_width)
         self.discriminator = PatchCritic(3 * config.channels, config.critic_width)
         self.register_buffer("before_db", torch.zeros(()))
         self.register_buffer("since_db", torch.zeros(()))
@@ -83,6 +83,9 @@ class Default(nn.Module):
         truth = _unit(truth_BMHWC[torch.arange(batch, device=truth_BMHWC.device), moment_B])
         time_B111 = self.times[moment_B].view(-1, 1, 1, 1)
         first, second = _unit(shown_B2HWC[:, 0]), _unit(shown_B2HWC[:, 1])
+        backwards_B111 = (torch.rand(batch, 1, 1, 1) < 0.5).to(first.device)  # `render` asks both ways: learn both
+        first, second = torch.where(backwards_B111, second, first), torch.where(backwards_B111, first, second)
+        time_B111 = torch.where(backwards_B111, 1 - time_B111, time_B111)
         there, back = self._flows(first, second)
         if part == "discriminator":
             with torch.no_grad():
@@ -93,6 +96,7 @@ class Default(nn.Module):
         mse_B = clip_mse(made, truth)
         fade = (1 - time_B111).clamp(0, 1) * first + time_B111.clamp(0, 1) * second
         gain_db = 10.0 * torch.log10((clip_mse(fade, truth) + 1e-6) / (mse_B.detach() + 1e-6)).mean()
+        self.generator.settle()
         loss = interpolation_loss(made, truth)
         found = {**scalars(mse_B), "gain_over_cross_fade_db": gain_db}
         on = float(progress) >= self.c.adversarial_from

@@ -184,6 +184,7 @@ class Training(Section):
     seed: int = 0
     steps: Count = 1000
     batch_clips: Count = 16
+    balance: Literal["clips", "groups"] = "clips"  # every clip as often, or every group (few clips of a group: again)
     augment: Augment = Augment()
     optimizer: Optimizer = Optimizer()
     warmup_steps: Annotated[int, Field(ge=0)] = 0

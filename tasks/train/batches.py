@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -39,7 +39,27 @@ def batch_indices(seed: int, step: int, batch_clips: int, clips: int) -> np.ndar
     return indices
 
 
-@functools.lru_cache(maxsize=4)
+def balanced_indices(seed: int, step: int, batch_clips: int, groups: Sequence[np.ndarray]) -> np.ndarray:
+    """The clips of batch `step`, int64 (batch_clips,): the groups in turn, in an order of its own each round.
+
+    A group of few clips shows them more often than a large one; within a group each clip comes once before any comes
+    again. Computed for any `step` without the ones before it.
+
+    Args:
+        groups: the clips of each group.
+    """
+    turns = np.arange(step * batch_clips, (step + 1) * batch_clips)
+    indices = np.empty(batch_clips, np.int64)
+    for at, turn in enumerate(turns.tolist()):
+        visit, place = divmod(turn, len(groups))
+        number = int(_permutation(seed, visit, len(groups))[place])
+        clips = groups[number]
+        epoch, within = divmod(visit, len(clips))
+        indices[at] = clips[_permutation(seed + 1 + number, epoch, len(clips))[within]]
+    return indices
+
+
+@functools.lru_cache(maxsize=64)
 def _permutation(seed: int, epoch: int, clips: int) -> np.ndarray:
     key = np.array([seed % 2**64, epoch], np.uint64)
     return np.random.Generator(np.random.Philox(key=key)).permutation(clips)

@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import lightning_fabric
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import models
@@ -30,7 +32,7 @@ from tasks.exits import DivergedError
 from tasks.params import Recipe
 from tasks.train import checkpoints, samples
 from tasks.train.augment import augment, check
-from tasks.train.batches import ahead, batch_indices, evenly_spaced, reader, step_seed
+from tasks.train.batches import ahead, balanced_indices, batch_indices, evenly_spaced, reader, step_seed
 from tasks.train.checkpoints import Checkpoint
 from tasks.train.means import Means
 from tasks.train.optimise import learning, learning_rate, make_optimizer, moving_average
@@ -144,10 +146,7 @@ class Trainer:
         t, fabric = self.t, self.fabric
         fetch, _ = reader(self.data.train, self.data.frames, fabric.device)
         mine = slice(fabric.global_rank, None, fabric.world_size)
-        clips = len(self.data.train)
-        batches = ahead(
-            fetch, lambda i: batch_indices(t.seed, i, t.batch_clips, clips)[mine], range(self.first, t.steps)
-        )
+        batches = ahead(fetch, lambda i: self._batch(i)[mine], range(self.first, t.steps))
         if self.first == 0:
             self._save(0)
         for step, clip_BTHWC in zip(range(self.first, t.steps), batches, strict=True):
@@ -159,6 +158,14 @@ class Trainer:
             if done % t.checkpoint_every_steps == 0 and done < t.steps:
                 self._save(done)
             listener.step(done, f"loss {self.rows[-1]['loss']:.5g}" if self.rows else "")
+
+    def _batch(self, step: int) -> NDArray[np.int64]:
+        """Which training clips step `step` sees, on all processes together."""
+        table = self.data.train.table
+        if self.t.balance == "clips":
+            return batch_indices(self.t.seed, step, self.t.batch_clips, len(table))
+        groups = [rows.to_numpy() for _, rows in table.index.to_series().groupby(table["group"].to_numpy())]
+        return balanced_indices(self.t.seed, step, self.t.batch_clips, groups)
 
     def _step(self, step: int, clip_BTHWC: Tensor) -> None:
         torch.manual_seed(step_seed(self.t.seed, step, self.fabric.global_rank))

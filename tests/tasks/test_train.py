@@ -69,6 +69,16 @@ def test_batches_show_every_clip_once_an_epoch(seed: int, clips: int, batch_clip
         assert Counter(shown[epoch * clips : (epoch + 1) * clips].tolist()) == Counter(range(clips))
 
 
+def test_balanced_batches_show_every_group_as_often() -> None:
+    groups = [np.arange(0, 3), np.arange(3, 10), np.arange(10, 11)]
+    drawn = [batches.balanced_indices(5, i, 4, groups) for i in range(21)]  # 84 clips: 28 of each group
+    counts = np.bincount(np.concatenate(drawn), minlength=11)
+    assert sorted(counts[:3].tolist()) == [9, 9, 10]
+    assert counts[3:].tolist() == [4] * 7 + [28]
+    assert batches.balanced_indices(5, 7, 4, groups).tolist() == drawn[7].tolist()
+    assert batches.balanced_indices(6, 7, 4, groups).tolist() != drawn[7].tolist()
+
+
 def test_batches_follow_from_seed_and_step_alone() -> None:
     first = [batches.batch_indices(0, i, 4, 10).tolist() for i in range(5)]
     assert batches.batch_indices(0, 3, 4, 10).tolist() == first[3]
