@@ -80,7 +80,7 @@ def show(out: Path) -> None:
     """A table a recipe: PSNR of every answer on every sequence, and the mean gains with an interval over sequences."""
     for recipe, sequences in collect(out).items():
         first = next(iter(sequences.values()))
-        answers = list(first["answers"])
+        answers = ["model", *(a for a in first["answers"] if a != "model")]
         seconds = ", ".join(f"{s['seconds']:.0f}" for s in sequences.values())
         print(f"\n{recipe}: {first['parameters']:,} parameters, trained for {seconds} s")
         print(f"  {'PSNR, dB':16}" + "".join(f"{a:>14}" for a in answers) + f"{'clips':>8}")

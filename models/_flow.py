@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-REACH = 6  # pixels of the coarse level (a quarter of the size): 24 pixels
+REACH = 8  # pixels of the coarse level (a quarter of the size): 32 pixels
 SEARCH_TERMS = 3  # an image without its local mean, and its two gradients
 SHORT_FIRST = 2e-3  # grey levels (0 to 1) that a displacement must save for each pixel of its length
 STEPS = 3  # of Lucas-Kanade, on the coarse level
@@ -21,7 +21,7 @@ STAY = 1e-4  # pull towards the neighbours' motion, where nothing is seen to mov
 LONGEST_STEP = 1.5
 # Brox et al. 2004 with the weights of OpenCV's refinement for grey levels of 0 to 255, but half its smoothness.
 SMOOTHNESS, BRIGHTNESS, GRADIENT = 10.0, 5.0, 10.0
-WARPS, JACOBI = 3, 10
+WARPS, JACOBI = 3, 5
 SOFT = 1e-3
 
 
@@ -52,17 +52,23 @@ def enlarge(flow_B2HW: Tensor, height: int, width: int) -> Tensor:
 
 @torch.no_grad()
 def classical_flow(first_BCHW: Tensor, second_BCHW: Tensor) -> Tensor:
-    """Flow from the first image to the second, at half their size and in pixels of that size: (B, 2, H / 2, W / 2).
+    """Two flows from the first image to the second, at half their size and in its pixels: (B, 2 x 2, H / 2, W / 2).
+
+    The first goes through Lucas-Kanade and is the better one where little moves; the second, straight from the search
+    to the energy, where things move far.
 
     Args:
         first_BCHW, second_BCHW: 0 to 1, C of 1 or 3, height and width multiples of 4.
     """
     half = [F.avg_pool2d(_gray(x), 2) for x in (first_BCHW.float(), second_BCHW.float())]
     quarter = [F.avg_pool2d(x, 2) for x in half]
-    flow = _median(_search(*(_search_terms(x) for x in quarter)))
-    flow = _median(_lucas_kanade(smooth(quarter[0]), smooth(quarter[1]), flow))
-    flow = enlarge(_variational(quarter[0], quarter[1], flow), half[0].shape[2], half[0].shape[3])
-    return _variational(half[0], half[1], flow)
+    height, width = half[0].shape[2], half[0].shape[3]
+    found = _median(_search(*(_search_terms(x) for x in quarter)))
+    exact = _median(_lucas_kanade(smooth(quarter[0]), smooth(quarter[1]), found))
+    both = torch.cat([exact, found])
+    quarter, half = ([x.repeat(2, 1, 1, 1) for x in level] for level in (quarter, half))
+    both = enlarge(_variational(quarter[0], quarter[1], both), height, width)
+    return torch.cat(_variational(half[0], half[1], both).chunk(2), 1)
 
 
 def _gray(x_BCHW: Tensor) -> Tensor:

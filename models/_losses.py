@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 Scalars = dict[str, Tensor]
-CORNER = 0.02  # of the Charbonnier loss: below it differences count by their square
+CORNER = 0.1  # of the Charbonnier loss: below it differences count by their square
 
 
 def clip_mse(predicted_BCTHW: Tensor, target_BCTHW: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ def article_mse(predicted_BCTHW: Tensor, target_BCTHW: Tensor) -> tuple[Tensor, 
 def interpolation_loss(made_BCHW: Tensor, truth_BCHW: Tensor, levels: int = 4) -> Tensor:
     """Charbonnier and Laplacian pyramid, as the mean over pictures of the logarithm: easy or hard, each counts alike.
 
-    Both are mean absolute differences with a soft corner (0.02, 0 to 1 scale): what cannot be known is answered by its
+    Both are mean absolute differences with a soft corner (0.1, 0 to 1 scale): what cannot be known is answered by its
     mean, not by its median. A level of the pyramid weighs twice
     the one before, because its error is spread over four times as few pixels.
     """
@@ -51,7 +51,7 @@ def interpolation_loss(made_BCHW: Tensor, truth_BCHW: Tensor, levels: int = 4) -
         band = (made - _double(small_made)) - (truth - _double(small_truth))
         error_B = error_B + 0.2 * 2**level * _charbonnier(band)
         made, truth = small_made, small_truth
-    return (error_B + 1e-5).log().mean()
+    return (error_B + 1e-6).log().mean()
 
 
 def _double(x_BCHW: Tensor) -> Tensor:

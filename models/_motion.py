@@ -30,9 +30,9 @@ from models._flow import enlarge, smooth, warp
 
 SETTLING_STEPS = 20  # in which the classical flow is brought in: the first step sees the cross-fade
 NEIGHBOURS = (2, 4)  # pixels at half size, each way along both axes, whose motion is tried
-CANDIDATES = 4 + 4 * len(NEIGHBOURS)
-SHARPNESS = 40.0  # of the choice by cost, at the start; costs are grey levels of 0 to 1
-PREFERRED = 1.0  # ahead of the others: the flow itself
+CANDIDATES = 5 + 4 * len(NEIGHBOURS)
+SHARPNESS = 20.0  # of the choice by cost, at the start; costs are grey levels of 0 to 1
+PREFERRED = 1.0  # ahead of the others: the two flows themselves
 PAIR = 4 * 3  # what the network is told of two pictures: see `_beside`
 MULTIPLE = 16  # heights and widths that the network halves four times
 
@@ -61,9 +61,9 @@ class MotionHead(nn.Module):
         self.register_buffer("trust", torch.zeros(()))
         self.sharpness = nn.Parameter(torch.zeros(()))
         preferred = torch.zeros(2 * CANDIDATES)
-        preferred[[0, CANDIDATES]] = PREFERRED
+        preferred[[0, 2, CANDIDATES, CANDIDATES + 2]] = PREFERRED
         self.preferred = nn.Parameter(preferred)
-        self.enter = nn.Sequential(nn.Conv2d(2 * PAIR + CANDIDATES + 2 + 2 + 1, w2, 3, padding=1), _Block(w2))
+        self.enter = nn.Sequential(nn.Conv2d(2 * PAIR + CANDIDATES + 2 + 3 + 1, w2, 3, padding=1), _Block(w2))
         self.down4 = nn.Sequential(_activation(), nn.Conv2d(w2, w4, 3, stride=2, padding=1), _Block(w4))
         self.down8 = nn.Sequential(_activation(), nn.Conv2d(w4, w8, 3, stride=2, padding=1), _Block(w8))
         self.down16 = nn.Sequential(_activation(), nn.Conv2d(w8, w16, 3, stride=2, padding=1), _Block(w16))
@@ -84,14 +84,16 @@ class MotionHead(nn.Module):
     def forward(
         self, first_BCHW: Tensor, second_BCHW: Tensor, there: Tensor, back: Tensor, time_B111: Tensor
     ) -> Motion:
-        """Pictures 0 to 1; `there` and `back`: classical flows first to second and back, at half size; times 0 to 1."""
+        """Pictures 0 to 1; `there` and `back`: classical flows first to second and back; times 0 to 1."""
         t = time_B111
         motions = _candidates(there, back, t)
         others = _full(motions[:, 1:].flatten(0, 1)) * self.trust
         others = others.reshape(-1, CANDIDATES - 1, *others.shape[1:])
         motion = motions[:, 0]
         cost, moved = _agreement(first_BCHW, second_BCHW, _full(motion) * self.trust, others, t)
-        astray = torch.cat([_length(there + warp(back, there)), _length(back + warp(there, back))], 1)
+        one_way, other_way = there[:, :2], back[:, :2]
+        missed = one_way + warp(other_way, one_way), other_way + warp(one_way, other_way), motion - motions[:, 2]
+        astray = torch.cat([_length(x) for x in missed], 1)
         times = t.expand(-1, 1, *motion.shape[2:])
         half_cost = 10.0 * F.avg_pool2d(cost, 2)
         x = torch.cat([_beside(first_BCHW, second_BCHW), moved, half_cost, motion * 0.1, astray, times], 1)
@@ -139,7 +141,7 @@ def blend(first_BCHW: Tensor, second_BCHW: Tensor, motion: Motion, time_B111: Te
 
 def both_ways(one: Motion, other: Motion) -> Motion:
     """The mean of what was found for the inputs in order and in reverse order (there at 1 - t)."""
-    swapped = [0, 1, 3, 2, *range(4, CANDIDATES)]  # the one-sided motions change places
+    swapped = [0, 1, 2, 4, 3, *range(5, CANDIDATES)]  # the one-sided motions change places
     back = torch.tensor([CANDIDATES + k for k in swapped] + swapped, device=one.seen.device)
     return Motion(
         (one.from_first + other.from_second) / 2,
@@ -152,7 +154,7 @@ def both_ways(one: Motion, other: Motion) -> Motion:
 
 def _candidates(there: Tensor, back: Tensor, t: Tensor) -> Tensor:
     """Motions first to second that may hold at a place at time t: (B, K, 2, h, w), the likeliest first."""
-    between = (1 - t) * there - t * back  # Jiang et al. 2018 (Super SloMo), eq. 4, as a velocity
+    between, second = ((1 - t) * there - t * back).chunk(2, 1)  # Jiang et al. 2018 (Super SloMo), eq. 4, as velocities
     reach = max(NEIGHBOURS)
     height, width = between.shape[2], between.shape[3]
     wide = F.pad(between, (reach,) * 4, mode="replicate")
@@ -161,7 +163,7 @@ def _candidates(there: Tensor, back: Tensor, t: Tensor) -> Tensor:
         for far in NEIGHBOURS
         for x, y in ((far, 0), (-far, 0), (0, far), (0, -far))
     ]
-    return torch.stack([between, torch.zeros_like(between), there, -back, *around], 1)
+    return torch.stack([between, torch.zeros_like(between), second, there[:, :2], -back[:, :2], *around], 1)
 
 
 @torch.no_grad()

@@ -134,7 +134,7 @@ class Default(nn.Module):
     def _flows(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """Classical flow both ways, or none at all, at half size."""
         if self.c.flow == "none":
-            still = first.new_zeros(first.shape[0], 2, first.shape[2] // 2, first.shape[3] // 2)
+            still = first.new_zeros(first.shape[0], 4, first.shape[2] // 2, first.shape[3] // 2)
             return still, still
         with full_precision(first):
             flow = classical_flow(torch.cat([first, second]), torch.cat([second, first]))

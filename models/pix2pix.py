@@ -45,11 +45,11 @@ class Config:
     width: int = 64
     critic: Literal["patch", "single"] = "patch"
     l1_weight: float = 100.0
-    head_width: int = 32
+    head_width: int = 24
     critic_width: int = 32
     flow: Literal["classical", "none"] = "classical"
     adversarial_from: float = 1.0
-    adversarial_weight: float = 0.02
+    adversarial_weight: float = 0.05
     guard_db: float = 0.3
 
 

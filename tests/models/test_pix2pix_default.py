@@ -94,11 +94,11 @@ def test_places_between_are_times_between() -> None:
 @pytest.mark.parametrize("step_px", [(1, 0), (-2, 1), (3, -1)])
 def test_the_classical_flow_finds_a_pan(step_px: tuple[int, int]) -> None:
     clip = pan(step_px)[0, [0, 6]].permute(0, 3, 1, 2) / 255
-    flow = enlarge(classical_flow(clip[:1], clip[1:]), 64, 96)[0, :, 20:-20, 24:-24]
     expected = torch.tensor([-6.0 * step_px[0], -6.0 * step_px[1]])
-    error = (flow - expected[:, None, None]).norm(dim=0)
-    assert float(error.median()) < 0.15
-    assert float(error.quantile(0.95)) < 1.0
+    for found in classical_flow(clip[:1], clip[1:]).split(2, 1):
+        error = (enlarge(found, 64, 96)[0, :, 20:-20, 24:-24] - expected[:, None, None]).norm(dim=0)
+        assert float(error.median()) < 0.15
+        assert float(error.quantile(0.95)) < 1.0
 
 
 def test_without_any_training_the_settled_head_moves_what_it_sees() -> None:
@@ -162,7 +162,7 @@ def test_the_loss_is_charbonnier_and_a_laplacian_pyramid() -> None:
     """A constant difference has no band: only the Charbonnier term and nothing of the pyramid."""
     truth = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     difference = 0.1
-    expected = (difference**2 + 0.02**2) ** 0.5 - 0.02 + 1e-5
+    expected = (difference**2 + 0.1**2) ** 0.5 - 0.1 + 1e-6
     loss = interpolation_loss(truth + difference, truth)
     assert float(loss) == pytest.approx(torch.tensor(expected).log().item(), abs=1e-4)
     stripes = truth.clone()
