@@ -21,7 +21,7 @@ STAY = 1e-4  # pull towards the neighbours' motion, where nothing is seen to mov
 LONGEST_STEP = 1.5
 # Brox et al. 2004 with the weights of OpenCV's refinement for grey levels of 0 to 255, but half its smoothness.
 SMOOTHNESS, BRIGHTNESS, GRADIENT = 10.0, 5.0, 10.0
-WARPS, JACOBI = 3, 5
+WARPS, REWEIGHTED, JACOBI = 3, 2, 8
 SOFT = 1e-3
 
 
@@ -142,45 +142,44 @@ def _lucas_kanade(first: Tensor, second: Tensor, flow: Tensor) -> Tensor:
 def _variational(first: Tensor, second: Tensor, flow: Tensor) -> Tensor:
     """Minimise differences of brightness and of gradient plus the roughness of the flow, all robust (Brox et al. 2004).
 
-    Differences are normalised by the gradients they are seen through (Zimmer et al. 2011); Jacobi steps in place of
-    OpenCV's successive ones, so that all pixels go at once.
+    Differences are normalised by the gradients they are seen through (Zimmer et al. 2011). The robust weights are held
+    while the linear system is solved, by Jacobi steps, so that all pixels go at once.
     """
     first, second = 255.0 * first, 255.0 * second
     across0, down0 = _gradients(first)
+    weights = torch.tensor([BRIGHTNESS, GRADIENT, GRADIENT], device=first.device).view(1, 3, 1, 1)
     for _ in range(WARPS):
         moved = warp(second, flow)
         across1, down1 = _gradients(moved)
         gx, gy = (across0 + across1) / 2, (down0 + down1) / 2
         gxx, gxy = _gradients(gx)
-        gyy = _gradients(gy)[1]
-        terms = [(gx, gy, moved - first, BRIGHTNESS), (gxx, gxy, across1 - across0, GRADIENT),
-                 (gxy, gyy, down1 - down0, GRADIENT)]  # fmt: skip
-        scaled = [(x * n, y * n, d * n, weight) for x, y, d, weight in terms for n in [(x * x + y * y + 0.01).rsqrt()]]
-        flow = flow + _jacobi(scaled, flow)
+        x, y = torch.cat([gx, gxx, gxy], 1), torch.cat([gy, gxy, _gradients(gy)[1]], 1)
+        difference = torch.cat([moved - first, across1 - across0, down1 - down0], 1)
+        scale = (x * x + y * y + 0.01).rsqrt()
+        x, y, difference = x * scale, y * scale, difference * scale
+        change = torch.zeros_like(flow)
+        for _ in range(REWEIGHTED):
+            rest = difference + x * change[:, :1] + y * change[:, 1:]
+            trust = weights * (rest.square() + SOFT**2).rsqrt()
+            change = _jacobi(trust, x, y, difference, flow, change)
+        flow = flow + change
     return flow
 
 
-def _jacobi(terms: list[tuple[Tensor, Tensor, Tensor, float]], flow: Tensor) -> Tensor:
-    """The change of the flow that the linearised terms (x, y, difference, weight) and their neighbours agree on."""
-    change = torch.zeros_like(flow)
+def _jacobi(trust: Tensor, x: Tensor, y: Tensor, difference: Tensor, flow: Tensor, change: Tensor) -> Tensor:
+    """The change of the flow that the weighted linear terms and the flow's smoothness agree on, from `change` on."""
+    steep_x, steep_y = _gradients(flow + change)
+    stiff = _pad(SMOOTHNESS * ((steep_x.square() + steep_y.square()).sum(1, keepdim=True) + SOFT**2).rsqrt(), 1)
+    pulls = [(stiff[:, :, 1:-1, 1:-1] + there) / 2 for there in _neighbours(stiff)]
+    total = pulls[0] + pulls[1] + pulls[2] + pulls[3]
+    xx, xy, yy = ((trust * p * q).sum(1, keepdim=True) for p, q in ((x, x), (x, y), (y, y)))
+    right = torch.cat([-(trust * p * difference).sum(1, keepdim=True) for p in (x, y)], 1) - total * flow
+    xx, yy = xx + total, yy + total
+    inverse = 1.0 / (xx * yy - xy * xy)
     for _ in range(JACOBI):
-        now = flow + change
-        steep_x, steep_y = _gradients(now)
-        rough = (steep_x.square() + steep_y.square()).sum(1, keepdim=True)
-        stiff = _pad(SMOOTHNESS * (rough + SOFT**2).rsqrt(), 1)
-        around, total = torch.zeros_like(flow), torch.zeros_like(rough)
-        for there, stiff_there in zip(_neighbours(_pad(now, 1)), _neighbours(stiff), strict=True):
-            pull = (stiff[:, :, 1:-1, 1:-1] + stiff_there) / 2
-            around, total = around + pull * (there - flow), total + pull
-        xx, xy, yy = total, torch.zeros_like(total), total
-        right_x, right_y = around[:, :1], around[:, 1:]
-        for x, y, difference, weight in terms:
-            rest = difference + x * change[:, :1] + y * change[:, 1:]
-            trust = weight * (rest.square() + SOFT**2).rsqrt()
-            xx, xy, yy = xx + trust * x * x, xy + trust * x * y, yy + trust * y * y
-            right_x, right_y = right_x - trust * x * difference, right_y - trust * y * difference
-        determinant = xx * yy - xy * xy
-        change = torch.cat([yy * right_x - xy * right_y, xx * right_y - xy * right_x], 1) / determinant
+        around = _neighbours(_pad(flow + change, 1))
+        b = right + pulls[0] * around[0] + pulls[1] * around[1] + pulls[2] * around[2] + pulls[3] * around[3]
+        change = torch.cat([yy * b[:, :1] - xy * b[:, 1:], xx * b[:, 1:] - xy * b[:, :1]], 1) * inverse
     return change
 
 
