@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TORCH_THREADS := OMP_NUM_THREADS=1
 
-.PHONY: help setup demo test check torture bench real clean
+.PHONY: help setup demo test check torture bench real between clean
 
 help:               ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -39,6 +39,9 @@ bench: .venv/dev    ## speed, as ratios measured in one run
 
 real: .venv/dev     ## both autoencoders on the Weizmann strips in RUSHES_FOOTAGE, against the linear answers (about 45 minutes)
 	$(BIN)/python -m benchmarks.real_actions
+
+between: .venv/dev  ## pix2pix on real footage in RUSHES_FOOTAGE, one sequence left out at a time (about an hour)
+	$(BIN)/python -m benchmarks.real_between
 
 clean:              ## remove what the graph made; footage you brought, the registry and the caches stay
 	rm -rf data/cuts data/frames data/clips data/runs data/timing data/evaluation data/report
