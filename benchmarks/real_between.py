@@ -26,12 +26,13 @@ from flows._dvc import environment
 from tasks import metrics
 
 ROOT = Path(__file__).parent.parent
-SEQUENCES = {  # name: path below the real footage, distance between the windows that are judged
-    "ADL-Rundle-6": ("mot/ADL-Rundle-6", 1),
-    "vtest": ("mot/vtest.avi", 12),
-    "Crossing": ("mot/otb_Crossing/img", 3),
-    "Big-Buck-Bunny": ("trailers/big_buck_bunny_60s.mp4", 18),
-    "Sintel": ("trailers/sintel_trailer_480x204.mp4", 18),
+SEQUENCES = {  # name: path below the real footage, distance between the windows that are judged, and the multiple of 16
+    # nearest to its own shape at 144 px height, so that it is judged whole; the others are cut to that shape
+    "ADL-Rundle-6": ("mot/ADL-Rundle-6", 1, 256),
+    "vtest": ("mot/vtest.avi", 12, 192),
+    "Crossing": ("mot/otb_Crossing/img", 3, 208),
+    "Big-Buck-Bunny": ("trailers/big_buck_bunny_60s.mp4", 18, 256),
+    "Sintel": ("trailers/sintel_trailer_480x204.mp4", 18, 336),
 }
 TRAINED_ON_ALWAYS = ("trailers/chrome_imaginary_forces.mp4", "trailers/trip_to_the_moon_trailer.mp4")
 SHOWN = ("psnr_db", "psnr_moving_db", "psnr_still_db", "ssim", "sharpness_ratio", "flicker")
@@ -39,7 +40,7 @@ SHOWN = ("psnr_db", "psnr_moving_db", "psnr_still_db", "ssim", "sharpness_ratio"
 
 def footage(real: Path, folder: Path) -> None:
     """The sequences below one folder, beside each other; a link for each file where the file system has them."""
-    for path in [*(path for path, _ in SEQUENCES.values()), *TRAINED_ON_ALWAYS]:
+    for path in [*(path for path, *_ in SEQUENCES.values()), *TRAINED_ON_ALWAYS]:
         if (folder / path).exists():
             continue
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -54,9 +55,10 @@ def prepare(folder: Path, real: Path, test: str, recipes: list[str], steps: int 
     copy_project(folder)
     footage(real, folder / "footage")
     values = YAML(typ="safe").load(ROOT / "benchmarks" / "mot.yaml")
-    path, stride = SEQUENCES[test]
+    path, stride, width_px = SEQUENCES[test]
     values["datasets"]["real"]["split"]["test"] = [path]
     values["datasets"]["real"]["clips"]["stride_frames"] = stride
+    values["datasets"]["real"]["frames"]["width_px"] = width_px
     values["recipes"] = {name: r for name, r in values["recipes"].items() if not recipes or name in recipes}
     for recipe in values["recipes"].values():
         recipe["training"] = recipe["training"] | {"threads": threads} | ({"steps": steps} if steps else {})

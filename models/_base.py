@@ -84,6 +84,12 @@ class VideoModel(nn.Module, ABC):
         """
 
 
+def check_variant(variant: str) -> None:
+    """Every architecture stands here twice: as in its article, and better. Raises ValueError for anything else."""
+    if variant not in ("article", "default"):
+        raise ValueError(f"variant is {variant!r}; it must be 'article' or 'default'")
+
+
 def to_unit_BCTHW(clip_BTHWC: Tensor) -> Tensor:
     """uint8 (B, T, H, W, C), 0 to 255, as float32 (B, C, T, H, W), 0 to 1."""
     return clip_BTHWC.permute(0, 4, 1, 2, 3).to(torch.float32) / 255.0

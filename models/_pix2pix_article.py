@@ -77,7 +77,7 @@ class Article(nn.Module):
         self.generator = Generator(shown, answered, config.width)
         critic = PatchCritic if config.critic == "patch" else SingleCritic
         self.discriminator: PatchCritic | SingleCritic = critic(shown + answered, config.width)
-        self.apply(_start)
+        self.apply(start_as_published)
 
     def generate(self, shown_BNHWC: Tensor) -> Tensor:
         """Frames shown, uint8 (B, N, H, W, C), any H and W, to frames answered, float (B, M, C, H, W), -1 to 1."""
@@ -204,7 +204,7 @@ def _padded(x_BCHW: Tensor, least_px: int) -> Tensor:
     return F.pad(x_BCHW, (0, right, 0, below)) if right or below else x_BCHW
 
 
-def _start(module: nn.Module) -> None:
+def start_as_published(module: nn.Module) -> None:
     """The paper's start: weights from a Gaussian of mean 0 and deviation 0.02; norms scale by about 1."""
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
         nn.init.normal_(module.weight, 0.0, 0.02)

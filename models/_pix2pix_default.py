@@ -12,7 +12,7 @@ from models._blocks import full_precision
 from models._flow import classical_flow
 from models._losses import Scalars, clip_mse, interpolation_loss, scalars
 from models._motion import MULTIPLE, MotionHead, blend, both_ways
-from models._pix2pix_article import PatchCritic
+from models._pix2pix_article import PatchCritic, start_as_published
 
 REMEMBERED = 0.98  # of the running means that the guard compares
 MAX_PX = 4096
@@ -61,7 +61,7 @@ class Default(nn.Module):
         self.c = config
         self.channels = config.channels
         self.generator = MotionHead(config.head_width)
-        self.discriminator = PatchCritic(3 * config.channels, config.critic_width)
+        self.discriminator = PatchCritic(3 * config.channels, config.critic_width).apply(start_as_published)
         self.register_buffer("before_db", torch.zeros(()))
         self.register_buffer("since_db", torch.zeros(()))
         first, second = config.inputs

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from models._base import VideoModel, from_unit_BCTHW, to_unit_BCTHW
+from models._base import VideoModel, check_variant, from_unit_BCTHW, to_unit_BCTHW
 from models._blocks import Gru, Residual2d, channels_last, to_article_BCTHW, zeroed
 from models._losses import Scalars, article_mse, log_mse
 from models._patch_code import PatchCode
@@ -60,8 +60,7 @@ class Model(VideoModel):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        if config.variant not in ("article", "default"):
-            raise ValueError(f"variant is {config.variant!r}; it must be 'article' or 'default'")
+        check_variant(config.variant)
         self.net: Article | Default = Article(config) if config.variant == "article" else Default(config)
 
     @property

@@ -8,7 +8,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from models._base import VideoModel, from_unit_BCTHW
+from models._base import VideoModel, check_variant, from_unit_BCTHW
 from models._losses import Scalars
 from models._pix2pix_article import Article
 from models._pix2pix_default import Default
@@ -65,8 +65,7 @@ class Model(VideoModel):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        if config.variant not in ("article", "default"):
-            raise ValueError(f"variant is {config.variant!r}; it must be 'article' or 'default'")
+        check_variant(config.variant)
         _check_places(config)
         self.net: Article | Default = Article(config) if config.variant == "article" else Default(config)
         if isinstance(self.net, Default):

@@ -187,6 +187,7 @@ class Training(Section):
     balance: Literal["clips", "groups"] = "clips"  # every clip as often, or every group (few clips of a group: again)
     augment: Augment = Augment()
     optimizer: Optimizer = Optimizer()
+    learning_rate_of: dict[Name, Positive] = {}  # parts with a constant learning rate of their own: a discriminator
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     decay: Literal["cosine", "constant"] = "cosine"
     gradient_clip_norm: Positive | None = None

@@ -99,6 +99,11 @@ class Trainer:
             torch.set_float32_matmul_precision("high")
         torch.manual_seed(self.t.seed)
         model = models.build(recipe.architecture, **recipe.config, **clip_settings(data.train))
+        for part in set(self.t.learning_rate_of) - set(model.parts):
+            raise ValueError(
+                f"training.learning_rate_of names {part!r}, which {recipe.architecture} does not have; its parts are: "
+                + ", ".join(model.parts)
+            )
         check(self.t.augment, data.train.shape, fixed=model.kind == "reconstruct")
         if resume is None:
             budget = max(1, INITIALISE_BYTES // math.prod(data.train.shape))
@@ -181,7 +186,7 @@ class Trainer:
     def _step_of(self, part: str, step: int, clip_BTHWC: Tensor) -> None:
         optimizer = self.optimizers[part]
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(self.t, step)
+            group["lr"] = self.t.learning_rate_of.get(part) or learning_rate(self.t, step)
         optimizer.zero_grad(set_to_none=True)
         loss, scalars = self.loss(clip_BTHWC, part, step / self.t.steps)
         self.fabric.backward(loss)
