@@ -76,13 +76,13 @@ def test_at_the_ends_it_answers_with_the_inputs_whatever_was_learned() -> None:
 
 
 def test_time_reversed_is_the_answer_reversed() -> None:
-    shown, model = noise()[:, [0, 6]], scrambled()
+    shown, model = pan((2, 1))[:, [0, 6]], scrambled()
     with torch.no_grad():
         forth = model.render(shown, torch.tensor([0.1, 0.5, 0.8]))
         back = model.render(shown.flip(1), torch.tensor([0.9, 0.5, 0.2]))
         fade = model.render(shown, torch.tensor([0.5]))
     torch.testing.assert_close(forth, back, rtol=0, atol=1e-3)
-    assert float((forth[:, 1:2] - fade).abs().max()) < 1e-4  # a time is a time, whatever it is asked with
+    assert float((forth[:, 1:2] - fade).abs().max()) < 1e-3  # a time is a time, whatever it is asked with
 
 
 def test_places_between_are_times_between() -> None:
