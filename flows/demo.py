@@ -10,7 +10,7 @@ from tasks import params, tracking
 
 VIDEOS = {"reconstruct": 3, "interpolate": 1}
 DONE = {"reconstruct": "reconstructed", "interpolate": "interpolated"}
-TIMES = 6  # slow motion, so many times
+TIMES = 4  # slow motion, so many times
 
 
 def demo(root: Path, say: Callable[[str], object] = lambda _: None) -> dict[str, list[Path]]:
