@@ -40,7 +40,7 @@ bench: .venv/dev    ## speed, as ratios measured in one run
 real: .venv/dev     ## both autoencoders on the Weizmann strips in RUSHES_FOOTAGE, against the linear answers (about 45 minutes)
 	$(BIN)/python -m benchmarks.real_actions
 
-between: .venv/dev  ## pix2pix on real footage in RUSHES_FOOTAGE, one sequence left out at a time (about an hour)
+between: .venv/dev  ## pix2pix on real footage in RUSHES_FOOTAGE, one sequence left out at a time (some two hours)
 	$(BIN)/python -m benchmarks.real_between
 
 clean:              ## remove what the graph made; footage you brought, the registry and the caches stay

@@ -23,7 +23,7 @@ from ruamel.yaml import YAML
 
 from benchmarks._project import copy_project
 from flows._dvc import environment
-from tasks import metrics
+from tasks import files, metrics
 
 ROOT = Path(__file__).parent.parent
 SEQUENCES = {  # name: path below the real footage, distance between the windows that are judged, and the multiple of 16
@@ -39,15 +39,17 @@ SHOWN = ("psnr_db", "psnr_moving_db", "psnr_still_db", "ssim", "sharpness_ratio"
 
 
 def footage(real: Path, folder: Path) -> None:
-    """The sequences below one folder, beside each other; a link for each file where the file system has them."""
+    """The sequences copied below one folder, beside each other, each whole or not at all."""
     for path in [*(path for path, *_ in SEQUENCES.values()), *TRAINED_ON_ALWAYS]:
         if (folder / path).exists():
             continue
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         if (real / path).is_dir():
-            shutil.copytree(real / path, folder / path, ignore=shutil.ignore_patterns("_orig"))
+            with files.replacing_folder(folder / path) as whole:
+                shutil.copytree(real / path, whole, ignore=shutil.ignore_patterns("_orig"), dirs_exist_ok=True)
         else:
-            shutil.copy(real / path, folder / path)
+            with files.replacing(folder / path) as whole:
+                shutil.copy(real / path, whole)
 
 
 def prepare(folder: Path, real: Path, test: str, recipes: list[str], steps: int | None, threads: int) -> None:
@@ -59,9 +61,14 @@ def prepare(folder: Path, real: Path, test: str, recipes: list[str], steps: int 
     values["datasets"]["real"]["split"]["test"] = [path]
     values["datasets"]["real"]["clips"]["stride_frames"] = stride
     values["datasets"]["real"]["frames"]["width_px"] = width_px
+    unknown = sorted(set(recipes) - set(values["recipes"]))
+    if unknown:
+        raise ValueError(
+            f"benchmarks/mot.yaml has no recipe {', '.join(unknown)}; it has: {', '.join(values['recipes'])}"
+        )
     values["recipes"] = {name: r for name, r in values["recipes"].items() if not recipes or name in recipes}
     for recipe in values["recipes"].values():
-        recipe["training"] = recipe["training"] | {"threads": threads} | ({"steps": steps} if steps else {})
+        recipe["training"] = recipe["training"] | {"threads": threads} | ({} if steps is None else {"steps": steps})
     with (folder / "params.yaml").open("w") as stream:
         YAML(typ="safe").dump(values, stream)
 

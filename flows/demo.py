@@ -52,7 +52,7 @@ def _use(champion: tracking.Loaded, paths: list[Path], root: Path) -> list[Path]
 
     if champion.kind == "interpolate":
         out = root / "data" / "interpolations" / champion.recipe
-        interpolate(champion, paths, out, times=TIMES, slow=True)
+        return [out / row["video"] for row in interpolate(champion, paths, out, times=TIMES, slow=True)]
     else:
         out = root / "data" / "reconstructions" / champion.recipe
         reconstruct(champion, paths, out)

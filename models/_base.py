@@ -27,7 +27,7 @@ class VideoModel(nn.Module, ABC):
 
     A subclass owns its forward pass and its loss. `parts` names the groups of parameters that are optimised in
     turn, each by an optimizer of its own; an adversarial model has two, everything else has one. A batch also holds
-    ``progress``: the share of the training that is done before this step, float32 scalar, 0 to below 1.
+    ``progress``: the share of the training that is done before this step, float64 scalar on the CPU, 0 to below 1.
     """
 
     kind: ClassVar[Kind]

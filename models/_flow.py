@@ -1,8 +1,8 @@
 """Classical optical flow inside a network: block matching, Lucas-Kanade, a variational end. Nothing in it is learned.
 
-OpenCV's DIS cannot travel inside an exported model, so this does the same in torch: a search that finds large motions
-of small things, gradient steps that make them exact, and an energy that keeps the edges of motion sharp. Flows are
-(B, 2, H, W), in pixels, x first: what stands at p in the first image stands at p + flow(p) in the second.
+OpenCV's DIS cannot travel inside an exported model, so this stands in for it, in torch: a search that finds large
+motions of small things, gradient steps that make them exact, and an energy that keeps the edges of motion sharp. Flows
+are (B, 2, H, W), in pixels, x first: what stands at p in the first image stands at p + flow(p) in the second.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from models._blocks import full_precision
+
 REACH = 8  # pixels of the coarse level (a quarter of the size): 32 pixels
-SEARCH_TERMS = 3  # an image without its local mean, and its two gradients
 SHORT_FIRST = 2e-3  # grey levels (0 to 1) that a displacement must save for each pixel of its length
 STEPS = 3  # of Lucas-Kanade, on the coarse level
 WINDOW = 2  # radius of the windows
@@ -40,7 +41,8 @@ def smooth(x: Tensor) -> Tensor:
     """Binomial, 5 x 5."""
     row = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=x.device) / 16.0
     kernel = (row[:, None] * row[None, :]).expand(x.shape[1], 1, 5, 5)
-    return F.conv2d(_pad(x, 2), kernel, groups=x.shape[1])
+    with full_precision(x):  # what is left of x without it is small
+        return F.conv2d(_pad(x.float(), 2), kernel, groups=x.shape[1])
 
 
 def enlarge(flow_B2HW: Tensor, height: int, width: int) -> Tensor:
@@ -99,6 +101,7 @@ def _median(flow_B2HW: Tensor) -> Tensor:
 
 
 def _search_terms(x_B1HW: Tensor) -> Tensor:
+    """What windows are compared by: the image without its local mean, and its two gradients."""
     across, down = _gradients(x_B1HW)
     return torch.cat([x_B1HW - 0.7 * _box(x_B1HW, 3), 2 * across, 2 * down], 1)
 

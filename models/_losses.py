@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 Scalars = dict[str, Tensor]
+PYRAMID = 0.2  # weight of its finest level, beside the Charbonnier term
 CORNER = 0.1  # of the Charbonnier loss: below it differences count by their square
 
 
@@ -41,20 +42,21 @@ def interpolation_loss(made_BCHW: Tensor, truth_BCHW: Tensor, levels: int = 4) -
     """Charbonnier and Laplacian pyramid, as the mean over pictures of the logarithm: easy or hard, each counts alike.
 
     Both are mean absolute differences with a soft corner (0.1, 0 to 1 scale): what cannot be known is answered by its
-    mean, not by its median. A level of the pyramid weighs twice
-    the one before, because its error is spread over four times as few pixels.
+    mean, not by its median. A level of the pyramid weighs twice the one before, because its error is spread over four
+    times as few pixels.
     """
     error_B = _charbonnier(made_BCHW.float() - truth_BCHW.float())
     made, truth = made_BCHW.float(), truth_BCHW.float()
     for level in range(levels):
         small_made, small_truth = F.avg_pool2d(made, 2), F.avg_pool2d(truth, 2)
-        band = (made - _double(small_made)) - (truth - _double(small_truth))
-        error_B = error_B + 0.2 * 2**level * _charbonnier(band)
+        band = (made - doubled(small_made)) - (truth - doubled(small_truth))
+        error_B = error_B + PYRAMID * 2**level * _charbonnier(band)
         made, truth = small_made, small_truth
     return (error_B + 1e-6).log().mean()
 
 
-def _double(x_BCHW: Tensor) -> Tensor:
+def doubled(x_BCHW: Tensor) -> Tensor:
+    """Twice the height and width, bilinear."""
     return F.interpolate(x_BCHW, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 

@@ -27,6 +27,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from models._blocks import channels_last, zeroed
 from models._flow import enlarge, smooth, warp
+from models._losses import doubled
 
 SETTLING_STEPS = 20  # in which the classical flow is brought in: the first step sees the cross-fade
 NEIGHBOURS = (2, 4)  # pixels at half size, each way along both axes, whose motion is tried
@@ -84,7 +85,7 @@ class MotionHead(nn.Module):
     def forward(
         self, first_BCHW: Tensor, second_BCHW: Tensor, there: Tensor, back: Tensor, time_B111: Tensor
     ) -> Motion:
-        """Pictures 0 to 1; `there` and `back`: classical flows first to second and back; times 0 to 1."""
+        """Pictures 0 to 1; `there` and `back`: classical flows first to second and back; time 0 is the first's."""
         t = time_B111
         motions = _candidates(there, back, t)
         others = _full(motions[:, 1:].flatten(0, 1)) * self.trust
@@ -106,7 +107,7 @@ class MotionHead(nn.Module):
         v0, v1 = change[:, :2] - self.trust * motion, change[:, 2:4] + self.trust * motion
         moved = _beside(warp(first_BCHW, _full(t * v0)), warp(second_BCHW, _full((1 - t) * v1)))
         fine = self.again(torch.cat([x, moved.to(x.dtype), change[:, :4].to(x.dtype)], 1)).float()
-        chosen = _double(change[:, 4:]) + self.preferred.view(1, -1, 1, 1)
+        chosen = doubled(change[:, 4:]) + self.preferred.view(1, -1, 1, 1)
         chosen = chosen - SHARPNESS * self.sharpness.exp() * torch.cat([cost, cost], 1)
         near = torch.cat([1 - t, t], 1).clamp(0, 1).repeat_interleave(CANDIDATES, 1)
         return Motion(
@@ -228,10 +229,6 @@ def _start(head: nn.Module) -> None:
 
 def _full(velocity_half: Tensor) -> Tensor:
     return enlarge(velocity_half, velocity_half.shape[2] * 2, velocity_half.shape[3] * 2)
-
-
-def _double(x_BCHW: Tensor) -> Tensor:
-    return F.interpolate(x_BCHW, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
 def _resized(x_BCHW: Tensor, height: int, width: int) -> Tensor:

@@ -100,12 +100,9 @@ class Article(nn.Module):
         shown, truth = _stacked(shown_BNHWC), _stacked(truth_BMHWC)
         made = self.generator(shown).float()
         if part == "discriminator":
-            on_true = self.discriminator(torch.cat([shown, truth], 1)).float()
-            on_made = self.discriminator(torch.cat([shown, made.detach()], 1)).float()
-            found = {"judged_true": on_true.detach().sigmoid().mean(), "judged_made": on_made.detach().sigmoid().mean()}
-            return 0.5 * (_error(on_true, 1.0) + _error(on_made, 0.0)), found
+            return judged(self.discriminator, shown, truth, made.detach())
         assert part == "generator"
-        adversarial = _error(self.discriminator(torch.cat([shown, made], 1)).float(), 1.0)
+        adversarial = judged_as(self.discriminator, shown, made, 1.0)
         l1 = (made - truth).abs().mean()
         mse_B = clip_mse(made, truth) / 4.0  # 0 to 1 scale
         found = {**scalars(mse_B), "l1": l1.detach(), "adversarial": adversarial.detach()}
@@ -221,8 +218,16 @@ def _stacked(frames_BTHWC: Tensor) -> Tensor:
     return frames_BTHWC.permute(0, 1, 4, 2, 3).flatten(1, 2).float() / 127.5 - 1.0
 
 
-def _error(logits: Tensor, target: float) -> Tensor:
+def judged_as(critic: nn.Module, shown: Tensor, pictures: Tensor, target: float) -> Tensor:
+    """The critic's cross-entropy where its answer should be `target`: 1 true, 0 made."""
+    logits = critic(torch.cat([shown, pictures], 1)).float()
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
+
+
+def judged(critic: nn.Module, shown: Tensor, truth: Tensor, made: Tensor) -> tuple[Tensor, Scalars]:
+    """What the critic minimises, half the sum of its errors on true and on made pictures, and those two errors."""
+    on_true, on_made = judged_as(critic, shown, truth, 1.0), judged_as(critic, shown, made, 0.0)
+    return 0.5 * (on_true + on_made), {"critic_on_true": on_true.detach(), "critic_on_made": on_made.detach()}
 
 
 def _large_enough(height_px: int, width_px: int) -> None:

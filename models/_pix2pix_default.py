@@ -12,7 +12,7 @@ from models._blocks import full_precision
 from models._flow import classical_flow
 from models._losses import Scalars, clip_mse, interpolation_loss, scalars
 from models._motion import MULTIPLE, MotionHead, blend, both_ways
-from models._pix2pix_article import PatchCritic, start_as_published
+from models._pix2pix_article import PatchCritic, judged, judged_as, start_as_published
 
 REMEMBERED = 0.98  # of the running means that the guard compares
 MAX_PX = 4096
@@ -78,6 +78,12 @@ class Default(nn.Module):
             truth_BMHWC: uint8, the true pictures at the times answered.
             progress: share of the training that is done.
         """
+        height, width = shown_B2HWC.shape[2:4]
+        if height % MULTIPLE or width % MULTIPLE or min(height, width) < 2 * MULTIPLE:
+            raise ValueError(
+                f"training clips of {height} x {width} px do not fit pix2pix's default variant; make training.augment's"
+                f" crop_height_px and crop_width_px (or load_...) multiples of {MULTIPLE}, at least {2 * MULTIPLE}"
+            )
         batch, moments = truth_BMHWC.shape[:2]
         moment_B = torch.randint(moments, (batch,)).to(truth_BMHWC.device)
         truth = _unit(truth_BMHWC[torch.arange(batch, device=truth_BMHWC.device), moment_B])
@@ -87,12 +93,12 @@ class Default(nn.Module):
         first, second = torch.where(backwards_B111, second, first), torch.where(backwards_B111, first, second)
         time_B111 = torch.where(backwards_B111, 1 - time_B111, time_B111)
         there, back = self._flows(first, second)
+        with torch.set_grad_enabled(part == "generator"):
+            made = blend(first, second, self.generator(first, second, there, back, time_B111), time_B111)
+        shown = torch.cat([first, second], 1) - 0.5
         if part == "discriminator":
-            with torch.no_grad():
-                made = blend(first, second, self.generator(first, second, there, back, time_B111), time_B111)
-            return self._judge(first, second, truth, made)
+            return judged(self.discriminator, shown, truth - 0.5, made - 0.5)
         assert part == "generator"
-        made = blend(first, second, self.generator(first, second, there, back, time_B111), time_B111)
         mse_B = clip_mse(made, truth)
         fade = (1 - time_B111).clamp(0, 1) * first + time_B111.clamp(0, 1) * second
         gain_db = 10.0 * torch.log10((clip_mse(fade, truth) + 1e-6) / (mse_B.detach() + 1e-6)).mean()
@@ -102,8 +108,7 @@ class Default(nn.Module):
         on = float(progress) >= self.c.adversarial_from
         weight = self._guard(gain_db, on)
         if on:
-            logits = self.discriminator(torch.cat([first - 0.5, second - 0.5, made - 0.5], 1)).float()
-            adversarial = _error(logits, 1.0)
+            adversarial = judged_as(self.discriminator, shown, made - 0.5, 1.0)
             loss = loss + weight * self.c.adversarial_weight * adversarial
             found |= {"adversarial": adversarial.detach(), "guard": weight}
         return loss, found
@@ -144,19 +149,11 @@ class Default(nn.Module):
         size = (self.c.height_px, self.c.width_px)
         return F.interpolate(x_BCHW, size=size, mode="bilinear", align_corners=False, antialias=True)
 
-    def _judge(self, first: Tensor, second: Tensor, truth: Tensor, made: Tensor) -> tuple[Tensor, Scalars]:
-        """Half the sum of the discriminator's errors on true and on made pictures, given the inputs."""
-        shown = torch.cat([first, second], 1) - 0.5
-        on_true = self.discriminator(torch.cat([shown, truth - 0.5], 1)).float()
-        on_made = self.discriminator(torch.cat([shown, made - 0.5], 1)).float()
-        found = {"judged_true": on_true.detach().sigmoid().mean(), "judged_made": on_made.detach().sigmoid().mean()}
-        return 0.5 * (_error(on_true, 1.0) + _error(on_made, 0.0)), found
-
     @torch.no_grad()
     def _guard(self, gain_db: Tensor, on: bool) -> Tensor:
         """1 while nothing is lost, 0 when `guard_db` is."""
         if not on:
-            self.before_db.lerp_(gain_db.float(), 1 - REMEMBERED)
+            self.before_db.lerp_(gain_db.float(), 1 - REMEMBERED)  # 0 at first: some fifty steps make it trustworthy
             self.since_db.copy_(self.before_db)
             return self.before_db.new_ones(())
         self.since_db.lerp_(gain_db.float(), 1 - REMEMBERED)
@@ -181,9 +178,13 @@ def _check(config: Settings) -> None:
         raise ValueError(f"flow is {config.flow!r}; it must be 'classical' or 'none'")
     if not 0.0 <= config.adversarial_from <= 1.0:
         raise ValueError(f"adversarial_from is {config.adversarial_from}; it must be from 0 to 1 (1: never)")
-    for name in ("guard_db", "head_width", "critic_width"):
-        if getattr(config, name) <= 0:
-            raise ValueError(f"{name} is {getattr(config, name)}; it must be more than 0")
+    for name in ("head_width", "critic_width"):
+        if not isinstance(getattr(config, name), int) or getattr(config, name) < 1:
+            raise ValueError(f"{name} is {getattr(config, name)!r}; it must be a whole number, 1 or more")
+    if not config.guard_db > 0:
+        raise ValueError(f"guard_db is {config.guard_db}; it must be more than 0")
+    if not config.adversarial_weight >= 0:
+        raise ValueError(f"adversarial_weight is {config.adversarial_weight}; it must be 0 or more")
 
 
 def _unit(frame_BHWC: Tensor) -> Tensor:
@@ -194,7 +195,3 @@ def _unit(frame_BHWC: Tensor) -> Tensor:
 def _each(x: Tensor, times: int) -> Tensor:
     """Every clip of (B, ...) once for each time: (B * times, ...)."""
     return x.unsqueeze(1).expand(-1, times, -1, -1, -1).flatten(0, 1)
-
-
-def _error(logits: Tensor, target: float) -> Tensor:
-    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))

@@ -109,7 +109,10 @@ class Model(VideoModel):
 
 def _check_places(config: Config) -> None:
     for name in ("inputs", "outputs"):
-        places = tuple(getattr(config, name))
+        value = getattr(config, name)
+        if not isinstance(value, (list, tuple)):
+            raise ValueError(f"{name} is {value!r}; give a list of places in the clip, such as [0, 6]")
+        places = tuple(value)
         if not places or list(places) != sorted(set(places)) or not 0 <= places[0] <= places[-1] < config.frames:
             raise ValueError(
                 f"{name} is {list(places)}; give places in a clip of {config.frames} frames (0 to {config.frames - 1}),"

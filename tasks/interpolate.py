@@ -153,6 +153,8 @@ def _one(
             if counts["read"] % SAY_EVERY_FRAMES == 0:
                 say(f"{source.path}: {counts['read']} of {source.frames} frames")
             yield frame
+        if not counts["read"]:
+            raise media.MediaError(root / source.path, "no image of it decodes")
 
     rate = clock.rate * (1 if slow else times)
     media.encode_video(shown.frames(told()), out, frames_per_second=rate, sound=sound)

@@ -25,7 +25,7 @@ from tasks.report.pages import (
     training_facts,
 )
 from tasks.report.results import Result
-from tasks.report.verdicts import ANSWERS, IN_A_SENTENCE, on_every_sequence
+from tasks.report.verdicts import ANSWERS, IN_A_SENTENCE, decibels, on_every_sequence, span
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,9 +73,8 @@ def _facts(result: Result) -> list[dict[str, Any]]:
     facts = [fact("PSNR", f"{psnr['value']:.2f} dB", f"{psnr['low']:.2f} – {psnr['high']:.2f}")]
     for answer in ("cross_fade", "dis_flow"):
         gain = gains[answer]["psnr_db"]
-        told = f"{gain['value']:+.2f} dB, {gain['low']:.2f} – {gain['high']:.2f}".replace("-", "−")
-        value, more = told.split(", ")
-        facts.append(fact(f"Over {IN_A_SENTENCE[answer]}", value, more))
+        value = f"{decibels(gain['value'], sign=True)} dB"
+        facts.append(fact(f"Over {IN_A_SENTENCE[answer]}", value, span(gain)))
     facts.append(fact("Parameters", f"{result.metrics['parameters']:,}"))
     return facts + training_facts(result)
 

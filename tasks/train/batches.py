@@ -59,7 +59,7 @@ def balanced_indices(seed: int, step: int, batch_clips: int, groups: Sequence[np
     return indices
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=1024)
 def _permutation(seed: int, epoch: int, clips: int) -> np.ndarray:
     key = np.array([seed % 2**64, epoch], np.uint64)
     return np.random.Generator(np.random.Philox(key=key)).permutation(clips)

@@ -77,7 +77,7 @@ class _Loss(nn.Module):
         self.model = model
 
     def forward(self, clip_BTHWC: Tensor, part: str, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
-        done = torch.full((), progress, dtype=torch.float32, device=clip_BTHWC.device)
+        done = torch.full((), progress, dtype=torch.float64)  # on the CPU: reading it waits for nothing
         return self.model.loss({"clip": clip_BTHWC, "progress": done}, part)
 
 

@@ -120,7 +120,8 @@ def test_losses_are_the_papers() -> None:
         "adversarial": -p_made.log().mean(),
     }
     torch.testing.assert_close(found, expected, **close)
-    torch.testing.assert_close(judged, {"judged_true": p_true.mean(), "judged_made": p_made.mean()}, **close)
+    errors = {"critic_on_true": -p_true.log().mean(), "critic_on_made": -(1 - p_made).log().mean()}
+    torch.testing.assert_close(judged, errors, **close)
 
 
 def test_an_answer_depends_on_its_own_frames_alone() -> None:

@@ -171,11 +171,19 @@ def test_the_loss_is_charbonnier_and_a_laplacian_pyramid() -> None:
     assert float(interpolation_loss(stripes, truth)) > float(loss) + 0.1  # the same size, but a fine pattern
 
 
+def test_a_crop_that_does_not_fit_is_named() -> None:
+    with pytest.raises(ValueError, match="training clips of 100 x 96 px do not fit pix2pix's default variant; make"):
+        make().loss({"clip": noise(height_px=100), "progress": torch.tensor(0.0)}, "generator")
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
         ({"height_px": 72}, "height_px is 72; pix2pix's default variant needs a multiple of 16"),
         ({"inputs": (0, 3, 6), "outputs": (1,)}, r"inputs is \[0, 3, 6\]; the default variant moves two inputs"),
+        ({"inputs": 6}, r"inputs is 6; give a list of places in the clip, such as \[0, 6\]"),
+        ({"head_width": 2.5}, "head_width is 2.5; it must be a whole number, 1 or more"),
+        ({"adversarial_weight": -1.0}, "adversarial_weight is -1.0; it must be 0 or more"),
         ({"inputs": (6, 0)}, r"inputs is \[6, 0\]; give places in a clip of 7 frames \(0 to 6\), ascending"),
         ({"outputs": (1, 7)}, r"outputs is \[1, 7\]; give places"),
         ({"outputs": (5, 6)}, "place 6 stands in inputs and in outputs"),
