@@ -72,18 +72,20 @@ def interpolate(
     if single:
         _check_single(out, found, rejects)
     results: list[dict[str, Any]] = []
-    for root, source in found:
-        name = new_footage.free_name(source.source, {row["source"] for row in results})
-        path = out if single else out / f"{name}.mp4"
-        try:
-            results.append({"source": name} | _one(model, root, source, path, times, slow, say))
-        except media.MediaError as error:
-            if single:
-                raise
-            rejects.append({"path": source.path, "stage": STAGE, "reason": error.reason})
-    if not single:
-        write_csv(pd.DataFrame(results, columns=list(RESULTS)), out / "results.csv")
-        write_csv(pd.DataFrame(rejects, columns=new_footage.REJECT_COLUMNS), out / "rejects.csv")
+    try:
+        for root, source in found:
+            name = new_footage.free_name(source.source, {row["source"] for row in results})
+            path = out if single else out / f"{name}.mp4"
+            try:
+                results.append({"source": name} | _one(model, root, source, path, times, slow, say))
+            except media.MediaError as error:
+                if single:
+                    raise
+                rejects.append({"path": source.path, "stage": STAGE, "reason": error.reason})
+    finally:  # what was made is listed, also where something else stops the rest
+        if not single:
+            write_csv(pd.DataFrame(results, columns=list(RESULTS)), out / "results.csv")
+            write_csv(pd.DataFrame(rejects, columns=new_footage.REJECT_COLUMNS), out / "rejects.csv")
     if rejects:
         say(f"{len(rejects)} left out" + (f": {rejects[0]['reason']}" if single else f"; {out}/rejects.csv says why"))
     return results
