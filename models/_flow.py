@@ -70,7 +70,8 @@ def classical_flow(first_BCHW: Tensor, second_BCHW: Tensor) -> Tensor:
     both = torch.cat([exact, found])
     quarter, half = ([x.repeat(2, 1, 1, 1) for x in level] for level in (quarter, half))
     both = enlarge(_variational(quarter[0], quarter[1], both), height, width)
-    return torch.cat(_variational(half[0], half[1], both).chunk(2), 1)
+    both = _variational(half[0], half[1], both).reshape(2, -1, 2, height, width)  # not chunk: a trace fixes the batch
+    return both.transpose(0, 1).flatten(1, 2)
 
 
 def _gray(x_BCHW: Tensor) -> Tensor:
