@@ -31,8 +31,8 @@ WIDTHS = (1, 2, 4, 8, 8, 8, 8, 8)  # of the 8 halvings, times `width`: 64, 128, 
 DROPPED = 3  # innermost blocks on the way up with dropout
 
 
-class Settings(Protocol):
-    """What is read from the architecture's `Config`."""
+class Window(Protocol):
+    """What both variants read from the architecture's `Config`."""
 
     @property
     def height_px(self) -> int: ...
@@ -44,6 +44,11 @@ class Settings(Protocol):
     def inputs(self) -> tuple[int, ...]: ...
     @property
     def outputs(self) -> tuple[int, ...]: ...
+
+
+class Settings(Window, Protocol):
+    """What the article's variant reads beside it."""
+
     @property
     def width(self) -> int: ...
     @property

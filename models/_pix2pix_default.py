@@ -12,25 +12,15 @@ from models._blocks import full_precision
 from models._flow import classical_flow
 from models._losses import Scalars, clip_mse, interpolation_loss, scalars
 from models._motion import MULTIPLE, MotionHead, blend, both_ways
-from models._pix2pix_article import PatchCritic, judged, judged_as, start_as_published
+from models._pix2pix_article import PatchCritic, Window, judged, judged_as, start_as_published
 
 REMEMBERED = 0.98  # of the running means that the guard compares
 MAX_PX = 4096
 
 
-class Settings(Protocol):
-    """What is read from the architecture's `Config`."""
+class Settings(Window, Protocol):
+    """What the default variant reads from the architecture's `Config`, beside `Window`."""
 
-    @property
-    def height_px(self) -> int: ...
-    @property
-    def width_px(self) -> int: ...
-    @property
-    def channels(self) -> int: ...
-    @property
-    def inputs(self) -> tuple[int, ...]: ...
-    @property
-    def outputs(self) -> tuple[int, ...]: ...
     @property
     def head_width(self) -> int: ...
     @property

@@ -15,17 +15,8 @@ MOST_TIMES = 100
 SAY_EVERY_FRAMES = 100
 
 
-class Model(between.Renderer, Protocol):
+class Model(new_footage.Registered, between.Renderer, Protocol):
     """A loaded model (see `tracking.Loaded`)."""
-
-    @property
-    def uri(self) -> str: ...
-
-    @property
-    def recipe(self) -> str: ...
-
-    @property
-    def kind(self) -> str: ...
 
     @property
     def inputs(self) -> tuple[int, ...]: ...

@@ -5,12 +5,26 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from tasks import footage
 from tasks.params import Dataset, Split
 
 Reject = dict[str, str]  # path, stage, reason: a row of rejects.csv
 REJECT_COLUMNS = ["path", "stage", "reason"]
+
+
+class Registered(Protocol):
+    """Which model it is (see `tracking.Loaded`)."""
+
+    @property
+    def uri(self) -> str: ...
+
+    @property
+    def recipe(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
 
 
 def sources(paths: list[Path], stage: str, rejects: list[Reject]) -> Iterator[tuple[Path, footage.Source]]:

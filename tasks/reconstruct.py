@@ -30,17 +30,8 @@ RESULTS = ("source", "path", "frames", "mse", "psnr_db", "worst_frame", "worst_t
 Answered = Iterator[tuple["_Taken", NDArray[np.float32]]]
 
 
-class Model(Protocol):
+class Model(new_footage.Registered, Protocol):
     """A loaded model: `input` says how footage is read for it (`model.json`'s section of that name)."""
-
-    @property
-    def uri(self) -> str: ...
-
-    @property
-    def recipe(self) -> str: ...
-
-    @property
-    def kind(self) -> str: ...
 
     @property
     def input(self) -> dict[str, Any]: ...
