@@ -23,11 +23,16 @@ class VideoModel(nn.Module, ABC):
     reconstruct  ``clip`` uint8 (B, T, H, W, C)                           frames (B, T, H, W, C)
     interpolate  the same; the places in `inputs` are shown to the        frames (B, M, H, W, C)
                  model, the M places in `outputs` are the truth
+    classify     the same, and ``label`` int64 (B,), 0 to `classes` - 1;  probabilities
+                 `inputs` are all places, `outputs` none                  (B, classes)
     ============ ======================================================== =====================
 
     A subclass owns its forward pass and its loss. `parts` names the groups of parameters that are optimised in
     turn, each by an optimizer of its own; an adversarial model has two, everything else has one. A batch also holds
     ``progress``: the share of the training that is done before this step, float64 scalar on the CPU, 0 to below 1.
+
+    A model of kind ``classify`` takes the number of classes as its setting `classes`, and may have a method
+    ``describe``: as `predict`, but it returns the clip's descriptor, float32 (B, D), before any normalisation.
     """
 
     kind: ClassVar[Kind]
@@ -49,8 +54,8 @@ class VideoModel(nn.Module, ABC):
 
     @property
     def outputs(self) -> tuple[int, ...]:
-        """Places in the clip that the model answers. ``reconstruct``: all of them."""
-        return tuple(range(int(self.config.frames)))
+        """Places in the clip that the model answers. ``reconstruct``: all of them; ``classify``: none."""
+        return () if self.kind == "classify" else tuple(range(int(self.config.frames)))
 
     def active_parts(self, progress: float) -> tuple[str, ...]:
         """The parts that take a step at this point of the training (0 to 1), in this order. Default: all of them."""
@@ -80,14 +85,15 @@ class VideoModel(nn.Module, ABC):
             clip_BTHWC: uint8, 0 to 255, any B of 1 or more; the frames at `inputs`, and no others.
 
         Returns:
-            float32 (B, M, H, W, C), 0 to 1: an answer for every place in `outputs`.
+            float32, 0 to 1: (B, M, H, W, C), an answer for every place in `outputs`; ``classify``: (B, classes), rows
+            that sum to 1.
         """
 
 
-def check_variant(variant: str) -> None:
-    """Every architecture stands here twice: as in its article, and better. Raises ValueError for anything else."""
-    if variant not in ("article", "default"):
-        raise ValueError(f"variant is {variant!r}; it must be 'article' or 'default'")
+def check_variant(variant: str, original: str = "article") -> None:
+    """Every architecture stands here twice: as first published, and better. Raises ValueError for anything else."""
+    if variant not in (original, "default"):
+        raise ValueError(f"variant is {variant!r}; it must be {original!r} or 'default'")
 
 
 def to_unit_BCTHW(clip_BTHWC: Tensor) -> Tensor:

@@ -51,6 +51,21 @@ class RenderedStreets(Section):
     frames_per_second: Annotated[int, Field(ge=1, le=120)] = 25
 
 
+class RenderedDirections(Section):
+    """Footage that Rushes draws itself: dots that drift left, right, up or down, in which no single frame tells which."""
+
+    draw: Literal["directions"]
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    scenes: Annotated[int, Field(ge=1, le=999)] = 24  # each is a group of its own, drawn once for every direction
+    frames: Annotated[int, Field(ge=2, le=5000)] = 32
+    height_px: Annotated[int, Field(ge=32, le=1080, multiple_of=2)] = 64
+    width_px: Annotated[int, Field(ge=32, le=1920, multiple_of=2)] = 64
+    frames_per_second: Annotated[int, Field(ge=1, le=120)] = 25
+
+
+Rendered = Annotated[RenderedActions | RenderedStreets | RenderedDirections, Field(discriminator="draw")]
+
+
 class GroupRule(Section):
     """Which sources belong together, so that they never stand on both sides of a split.
 
@@ -125,16 +140,31 @@ class Clips(Section):
         return values
 
 
-class Split(Section):
-    """Which groups are judged. Everything else is trained on. A listed group that no source has is an error."""
+class SplitLists(Section):
+    """A public split as files: UCF-101's `trainlist01.txt` (path and class number), `testlist01.txt` (path) and
+    `classInd.txt` (number and class). What no list names is left out, with the reason in the rejects."""
 
-    test: tuple[str, ...]
+    train: str  # paths below the project, or absolute
+    test: str
+    classes: str | None = None  # null: class numbers are not checked
+
+
+class Split(Section):
+    """Which groups are judged. Everything else is trained on. A listed group that no source has is an error.
+
+    Instead of naming groups in `test`, `lists` may name a public split's files; groups still may not cross it.
+    """
+
+    test: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
+    lists: SplitLists | None = None
 
     @model_validator(mode="after")
     def _disjoint(self) -> Split:
-        if not self.test:
+        if not self.test and self.lists is None:
             raise ValueError("split.test names no group: there would be nothing to judge on")
+        if self.test and self.lists is not None:
+            raise ValueError("split.test names groups and split.lists names files; give one of the two")
         both = sorted(set(self.test) & set(self.validation))
         if both:
             raise ValueError(f"group {', '.join(both)} stands in split.test and in split.validation; keep it in one")
@@ -189,7 +219,9 @@ class Training(Section):
     optimizer: Optimizer = Optimizer()
     learning_rate_of: dict[Name, Positive] = {}  # parts with a constant learning rate of their own: a discriminator
     warmup_steps: Annotated[int, Field(ge=0)] = 0
-    decay: Literal["cosine", "constant"] = "cosine"
+    decay: Literal["cosine", "constant", "steps"] = "cosine"
+    decay_every_steps: Count | None = None  # decay: steps divides the learning rate by decay_divisor every so many steps
+    decay_divisor: Annotated[float, Field(gt=1.0, allow_inf_nan=False)] = 10.0
     gradient_clip_norm: Positive | None = None
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # 0: no moving average
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
@@ -199,6 +231,12 @@ class Training(Section):
     log_every_steps: Count = 20
     checkpoint_every_steps: Count = 200
     sample_every_steps: Count = 500
+
+    @model_validator(mode="after")
+    def _decay_has_its_steps(self) -> Training:
+        if (self.decay == "steps") != (self.decay_every_steps is not None):
+            raise ValueError("decay: steps and decay_every_steps go together; give both or neither")
+        return self
 
 
 class Evaluation(Section):
@@ -225,7 +263,7 @@ class Report(Section):
 
 
 class Params(Section):
-    rendered: dict[Name, Annotated[RenderedActions | RenderedStreets, Field(discriminator="draw")]] = {}
+    rendered: dict[Name, Rendered] = {}
     datasets: dict[Name, Dataset]
     recipes: dict[Name, Recipe]
     report: Report = Report()
@@ -246,7 +284,7 @@ class Params(Section):
     def recipe(self, name: str) -> Recipe:
         return _pick(self.recipes, name, "recipes")
 
-    def rendering(self, name: str) -> RenderedActions | RenderedStreets:
+    def rendering(self, name: str) -> Rendered:
         return _pick(self.rendered, name, "rendered")
 
 
