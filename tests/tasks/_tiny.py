@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -19,29 +20,34 @@ ARCHITECTURES = str(Path(__file__).parent / "tiny")
 
 
 def know_tiny() -> None:
-    """Let `models.build` find `tiny_autoencoder` and `tiny_adversary`."""
+    """Let `models.build` find the architectures of the folder `tiny`."""
     if ARCHITECTURES not in models.__path__:
         models.__path__.append(ARCHITECTURES)
 
 
-def write_clips(root: Path) -> tuple[Path, Path]:
-    """Frame stores and a manifest as `sample` and `assemble` write them: 5 sources, 9 frames each, clips of 4."""
+def write_clips(root: Path, labels: tuple[str, ...] = ("a",)) -> tuple[Path, Path]:
+    """Frame stores and a manifest as `sample` and `assemble` write them: 5 sources a label, 9 frames each, clips of 4.
+
+    The sources of one number are a group and look alike. The first label's move fastest, the last of several's stand
+    still: mirrored or reversed they keep their class, and no single frame tells it.
+    """
     frames, clips = root / "frames" / "blobs", root / "clips" / "blobs"
     frames.mkdir(parents=True)
     clips.mkdir(parents=True)
     sources, rows = [], []
-    for number in range(5):
-        source, split = f"s{number}", ["train", "train", "train", "validation", "test"][number]
+    for number, (place, label) in itertools.product(range(5), enumerate(labels)):
+        source, split = f"{label}{number}", ["train", "train", "train", "validation", "test"][number]
+        speed = 0.5 if len(labels) == 1 else 1.0 - place / (len(labels) - 1)
         t, y, x = np.mgrid[0:9, 0:8, 0:8]
-        store = (127 + 100 * np.sin(0.7 * x + 0.3 * number + 0.5 * t) * np.cos(0.4 * y)).astype(np.uint8)[..., None]
+        store = (127 + 100 * np.sin(0.7 * x + 0.3 * number + speed * t) * np.cos(0.4 * y)).astype(np.uint8)[..., None]
         np.save(frames / f"{source}.npy", store)
         sources.append(
             StoredSource(
                 source=source,
-                path=f"a/{source}.mp4",
+                path=f"{label}/{source}.mp4",
                 kind="video",
-                sha256=f"{number:064d}",
-                label="a",
+                sha256=f"{number:063d}{place}",
+                label=label,
                 group=str(number),
                 width_px=8,
                 height_px=8,
@@ -63,7 +69,7 @@ def write_clips(root: Path) -> tuple[Path, Path]:
                 "step": 1,
                 "split": split,
                 "group": str(number),
-                "label": "a",
+                "label": label,
                 "first_frame": first,
                 "first_seconds": first / 25,
             }
