@@ -27,6 +27,7 @@ def encode_video(
     *,
     frames_per_second: float,
     crf: int = 18,
+    all_key_frames: bool = False,
     sound: Sound | None = None,
     stuck_seconds: float = STUCK_SECONDS,
 ) -> None:
@@ -39,6 +40,7 @@ def encode_video(
     Args:
         frames: uint8 RGB, each (height, width, 3), all of one shape.
         crf: x264's quality, 0 (lossless) to 51; 18 looks like the original.
+        all_key_frames: code every frame on its own, none from what another shows.
         sound: tracks to stand beside the frames, whole.
         stuck_seconds: how long ffmpeg may take none of what it is given before it is stopped.
 
@@ -53,7 +55,7 @@ def encode_video(
         raise ValueError(f"frames for {path} have to be uint8 (height, width, 3), got {first.dtype} {first.shape}")
     with files.replacing(path) as temporary, tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            _command(first.shape[0], first.shape[1], frames_per_second, crf, sound, temporary),
+            _command(first.shape[0], first.shape[1], frames_per_second, crf, all_key_frames, sound, temporary),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=log,
@@ -96,7 +98,13 @@ def _killed_after(process: subprocess.Popen[bytes], seconds: float) -> Iterator[
 
 
 def _command(
-    height_px: int, width_px: int, frames_per_second: float, crf: int, sound: Sound | None, output: Path
+    height_px: int,
+    width_px: int,
+    frames_per_second: float,
+    crf: int,
+    all_key_frames: bool,
+    sound: Sound | None,
+    output: Path,
 ) -> list[str]:
     import ffmpeg
     import imageio_ffmpeg
@@ -124,6 +132,7 @@ def _command(
         fflags="+bitexact",
         map_metadata=-1,
         **{"flags:v": "+bitexact"},
+        **({"g": 1, "bf": 0} if all_key_frames else {}),
         **(sound.settings() if sound else {}),
     ).global_args("-nostdin", "-loglevel", "error", "-y")
     command: list[str] = graph.compile(cmd=imageio_ffmpeg.get_ffmpeg_exe())
