@@ -1,7 +1,8 @@
 """Stage `assemble`: windows over the stored frames, splits by group, and the leakage check.
 
 data/clips/<dataset>/clips.parquet   one row a clip
-                     summary.json    counts, class balance, the check's result, identity of the data
+                     rejects.csv     of all stages so far
+                     summary.json    counts, class balance, warnings, the check's result, identity of the data
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks import files, leakage, sampling, stores, tables
-from tasks.params import Dataset, Split
+from tasks import balance, files, leakage, sampling, stores, tables
+from tasks import splits as splits_
+from tasks.footage import Reject
+from tasks.params import Dataset
+from tasks.splits import SPLITS, Division
 from tasks.stores import StoredSource
 
-SPLITS = ("train", "validation", "test")
 SHOWN_LEAKS = 10
 
 
@@ -41,13 +44,16 @@ def run(dataset: Dataset, frames: Path, out: Path) -> None:
     """Write the clip manifest.
 
     Raises:
-        ValueError: a split names a group that no source has, a split gets no clip, or the same footage stands in two.
+        ValueError: a split names a group that no source has, its lists are wrong or tear a group apart, a split gets no
+            clip, or the same footage stands in two.
     """
     import pandas as pd
 
     sources = tables.read(frames / "sources.csv", StoredSource)
-    check_groups(dataset.split, sources)
-    clips = list_clips(dataset, sources, pd.read_parquet(frames / "index.parquet"))
+    rejects = tables.read(frames / "rejects.csv", Reject)
+    division = splits_.divide(dataset.split, sources, rejects)
+    rejects = sorted([*rejects, *division.left_out], key=lambda r: (r.path, r.stage, r.reason))
+    clips = list_clips(dataset, sources, division, pd.read_parquet(frames / "index.parquet"))
     counts = Counter(row.split for row in clips)
     for split in SPLITS:
         wanted = split != "validation" or bool(dataset.split.validation)
@@ -56,20 +62,26 @@ def run(dataset: Dataset, frames: Path, out: Path) -> None:
                 f"no {split} clip: no source of its groups has {dataset.clips.length_frames} stored frames "
                 f"{dataset.clips.step_frames} apart in one span; shorten clips.length_frames or correct split"
             )
-    check_leakage(dataset.split, sources, frames)
+    check_leakage(sources, division, frames)
     with files.replacing_folder(out) as folder:
         table = pd.DataFrame([dataclasses.astuple(row) for row in clips], columns=_columns())
         table.to_parquet(folder / "clips.parquet", index=False, compression="zstd")
-        files.write_json(folder / "summary.json", summary(clips, sources, dataset.split))
+        tables.write(folder / "rejects.csv", Reject, rejects)
+        files.write_json(folder / "summary.json", summary(dataset, clips, sources, division))
 
 
-def list_clips(dataset: Dataset, sources: Sequence[StoredSource], index: Any) -> list[ClipRow]:
-    """Every clip, sources in order of their path, clips in order of time; `index` is `index.parquet`."""
+def list_clips(dataset: Dataset, sources: Sequence[StoredSource], division: Division, index: Any) -> list[ClipRow]:
+    """Every clip of what stands in a split, sources in order of their path, clips in order of time.
+
+    `index` is `index.parquet`.
+    """
     rows_of = {str(name): rows for name, rows in index.groupby("source")}
     clips: list[ClipRow] = []
     for source in sources:
+        split = division.of.get(source.source)
+        if split is None:
+            continue
         rows = rows_of[source.source]
-        split = split_of(source.group, dataset.split)
         stride = dataset.clips.train_stride_frames if split == "train" else dataset.clips.stride_frames
         numbers, seconds = rows["source_frame"].tolist(), rows["time_seconds"].tolist()
         for span, first in sampling.span_windows(rows["span"].tolist(), dataset.clips, stride):
@@ -91,31 +103,17 @@ def list_clips(dataset: Dataset, sources: Sequence[StoredSource], index: Any) ->
     return clips
 
 
-def split_of(group: str, split: Split) -> str:
-    """Where a group's sources go: what no split lists is trained on."""
-    return "test" if group in split.test else "validation" if group in split.validation else "train"
-
-
-def check_groups(split: Split, sources: Sequence[StoredSource]) -> None:
-    """Every group that a split lists has to exist."""
-    there = {source.group for source in sources}
-    for name, listed in (("test", split.test), ("validation", split.validation)):
-        unknown = sorted(set(listed) - there)
-        if unknown:
-            some = ", ".join(sorted(there)[:30]) + (", ..." if len(there) > 30 else "")
-            raise ValueError(f"split.{name} lists group {', '.join(unknown)}, which no source has; there are: {some}")
-
-
-def check_leakage(split: Split, sources: Sequence[StoredSource], frames: Path) -> None:
+def check_leakage(sources: Sequence[StoredSource], division: Division, frames: Path) -> None:
     """Raise a ValueError that names both files where the same footage stands in two splits."""
     prints = [
         leakage.fingerprint(
             source.path,
-            split_of(source.group, split),
+            division.of[source.source],
             (source.sha256, source.store_sha256),
             stores.open_store(stores.store_path(frames, source.source)),
         )
         for source in sources
+        if source.source in division.of
     ]
     leaks = leakage.find_leaks(prints)
     if leaks:
@@ -129,32 +127,41 @@ def check_leakage(split: Split, sources: Sequence[StoredSource], frames: Path) -
         )
 
 
-def summary(clips: Sequence[ClipRow], sources: Sequence[StoredSource], split: Split) -> dict[str, Any]:
-    """Counts and identity, for people and programs."""
+def summary(
+    dataset: Dataset, clips: Sequence[ClipRow], sources: Sequence[StoredSource], division: Division
+) -> dict[str, Any]:
+    """Counts, warnings and identity, for people and programs."""
     used = {row.source for row in clips}
-    splits: dict[str, Any] = {}
-    for name in SPLITS:
-        mine = [row for row in clips if row.split == name]
-        labels = Counter(row.label for row in mine)
-        splits[name] = {
-            "clips": len(mine),
-            "sources": len({row.source for row in mine}),
-            "groups": dict(sorted(Counter(row.group for row in mine).items())),
-            "labels": dict(sorted(labels.items())),
-            "smallest_to_largest_class": min(labels.values()) / max(labels.values()) if labels else None,
-        }
-    sides = Counter(split_of(source.group, split) for source in sources)
+    divided = [source for source in sources if source.source in division.of]
+    found = balance.classes(divided, division.of, used) if dataset.label == "folder" else {}
+    train_clips = Counter(row.label for row in clips if row.split == "train")
+    warnings = balance.warnings(found, train_clips) if found else []
+    sides = Counter(division.of.values())
     pairs = (sum(sides.values()) ** 2 - sum(n**2 for n in sides.values())) // 2
     return {
         "clips": len(clips),
-        "sources": len(sources),
-        "sources_without_clips": sorted(source.path for source in sources if source.source not in used),
-        "stored_frames": sum(source.stored_frames for source in sources),
-        "splits": splits,
+        "sources": len(divided),
+        "sources_without_clips": sorted(source.path for source in divided if source.source not in used),
+        "stored_frames": sum(source.stored_frames for source in divided),
+        "splits": {name: _split_counts([row for row in clips if row.split == name]) for name in SPLITS},
+        "classes": found,
+        "lists": division.lists,
+        "warnings": [*division.warnings, *warnings],
         "leakage": {"passed": True, "pairs_compared": pairs},
         "data_sha256": stores.clips_sha256(
             (dataclasses.astuple(row)[1:] for row in clips), {source.source: source.store_sha256 for source in sources}
         ),
+    }
+
+
+def _split_counts(rows: Sequence[ClipRow]) -> dict[str, Any]:
+    labels = Counter(row.label for row in rows)
+    return {
+        "clips": len(rows),
+        "sources": len({row.source for row in rows}),
+        "groups": dict(sorted(Counter(row.group for row in rows).items())),
+        "labels": dict(sorted(labels.items())),
+        "smallest_to_largest_class": min(labels.values()) / max(labels.values()) if labels else None,
     }
 
 

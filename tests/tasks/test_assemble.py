@@ -69,6 +69,15 @@ def test_manifest_and_summary(tmp_path: Path) -> None:
         "sources_without_clips": ["jump/a_2.mkv"],
         "stored_frames": 50,
         "leakage": {"passed": True, "pairs_compared": 5},
+        "lists": None,
+        "classes": {
+            "jump": {"sources": 2, "groups": 2, "train_sources": 0, "test_sources": 1},
+            "run": {"sources": 2, "groups": 2, "train_sources": 1, "test_sources": 0},
+        },
+        "warnings": [
+            "1 of 2 classes has no training clip: jump; videos of such a class count as wrong",
+            "1 of 2 classes has no test clip: run; such a class is not judged",
+        ],
         "splits": {
             name: {
                 "clips": n,

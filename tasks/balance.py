@@ -1,0 +1,60 @@
+"""How a dataset's classes are divided, and what that means for whoever learns and judges them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from tasks.footage import Source
+from tasks.splits import names
+
+Classes = dict[str, dict[str, int]]
+MOST_RATIO = 10.0  # training clips of the largest class to those of the smallest: above it, a warning
+
+
+def classes(sources: Iterable[Source], splits: Mapping[str, str], used: set[str]) -> Classes:
+    """By class: its sources and groups, and how many of its sources are learned from and judged.
+
+    Args:
+        splits: the split of each source, by its id.
+        used: ids of the sources that have a clip: the others count under `sources` and `groups` only.
+    """
+    found: Classes = {}
+    groups: dict[str, set[str]] = {}
+    for source in sources:
+        empty = {"sources": 0, "groups": 0, "train_sources": 0, "test_sources": 0}
+        row = found.setdefault(source.label, empty)
+        groups.setdefault(source.label, set()).add(source.group)
+        row["sources"] += 1
+        row["groups"] = len(groups[source.label])
+        side = f"{splits[source.source]}_sources"
+        if side in row and source.source in used:
+            row[side] += 1
+    return dict(sorted(found.items()))
+
+
+def warnings(found: Classes, train_clips: Counter[str]) -> list[str]:
+    """What a reader of any figure has to know; nothing where all is well."""
+    one_group = [label for label, row in found.items() if row["groups"] == 1]
+    unlearned = [label for label, row in found.items() if not row["train_sources"]]
+    unjudged = [label for label, row in found.items() if not row["test_sources"]]
+    said = [
+        _of(found, one_group, "one group only", "a class of one group cannot be both learned and judged"),
+        _of(found, unlearned, "no training clip", "videos of such a class count as wrong"),
+        _of(found, unjudged, "no test clip", "such a class is not judged"),
+    ]
+    if train_clips:
+        most = max(sorted(train_clips), key=train_clips.__getitem__)
+        least = min(sorted(train_clips), key=train_clips.__getitem__)
+        many, few = train_clips[most], train_clips[least]
+        if many > MOST_RATIO * few:
+            said.append(
+                f"the classes are out of balance: {most} has {many:,} training clips, "
+                f"{many / few:.0f} times the {few:,} of {least}"
+            )
+    return [sentence for sentence in said if sentence]
+
+
+def _of(found: Classes, some: Sequence[str], what: str, meaning: str) -> str:
+    verb = "has" if len(some) == 1 else "have"
+    return f"{len(some)} of {len(found)} classes {verb} {what}: {names(some)}; {meaning}" if some else ""
