@@ -197,11 +197,16 @@ def bootstrap(values: Any, groups: Sequence[str], *, samples: int, seed: int) ->
     number = np.searchsorted(names, groups)
     sums = np.bincount(number, np.where(known, x, 0.0), minlength=len(names))
     counts = np.bincount(number, known, minlength=len(names))
-    drawn = np.random.default_rng(seed).integers(0, len(names), (samples, len(names)))
+    drawn = draws(len(names), samples, seed)
     total, clips = sums[drawn].sum(axis=1), counts[drawn].sum(axis=1)
     means = total[clips > 0] / clips[clips > 0]
     low, high = np.quantile(means, INTERVAL_QUANTILES)
     return Interval(float(sums.sum() / counts.sum()), float(low), float(high))
+
+
+def draws(groups: int, samples: int, seed: int) -> NDArray[np.int64]:
+    """(samples, groups): in each row as many groups as there are, drawn with replacement."""
+    return np.random.default_rng(seed).integers(0, groups, (samples, groups))
 
 
 def interval_note(groups: Sequence[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""The tables of an evaluation: means with intervals, gains, sources, the curve within a clip."""
+"""The tables of an evaluation of frames: means with intervals, gains, sources, the curve within a clip."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import files, metrics
+from tasks import classification, files, metrics
 from tasks.params import Evaluation
 
 if TYPE_CHECKING:
@@ -45,15 +45,20 @@ def summarise(per_clip: pd.DataFrame, settings: Evaluation) -> dict[str, Any]:
         "clips": len(parts["model"]),
         "groups": sorted(set(groups)),
         "moving_fraction": float(parts["model"]["moving_fraction"].mean()),
-        "intervals": {
-            "method": "95% percentile bootstrap over groups, all clips of a drawn group",
-            "samples": settings.bootstrap_samples,
-            "seed": settings.bootstrap_seed,
-            "note": metrics.interval_note(groups),
-        },
+        "intervals": intervals_about("clips", groups, settings),
         "primary": {"metric": "psnr_db", "higher_is_better": True, **answers["model"]["psnr_db"]},
         "answers": answers,
         "gains": gains,
+    }
+
+
+def intervals_about(what: str, groups: Sequence[str], settings: Evaluation) -> dict[str, Any]:
+    """How the intervals were made, and what must be said beside them."""
+    return {
+        "method": f"95% percentile bootstrap over groups, all {what} of a drawn group",
+        "samples": settings.bootstrap_samples,
+        "seed": settings.bootstrap_seed,
+        "note": metrics.interval_note(groups),
     }
 
 
@@ -93,11 +98,12 @@ def frame_curve(per_frame: dict[str, NDArray[np.float64]], places: Sequence[int]
 
 
 def answer_rows(recipe: str, answers: dict[str, Any]) -> list[dict[str, Any]]:
-    """`answers` of metrics.json as one flat row each, for plots; `floats` is None where nothing is compressed."""
+    """`answers` of metrics.json, of any kind, as one flat row each, for plots: the kind's metrics; `floats` is None
+    where nothing is compressed."""
     rows = []
     for answer, scores in answers.items():
         row: dict[str, Any] = {"recipe": recipe, "answer": answer, "floats": scores["floats"]}
-        for metric in metrics.METRICS:
+        for metric in (m for m in (*metrics.METRICS, *classification.METRICS) if m in scores):
             score = scores[metric]
             row |= {metric: score["value"], f"{metric}_low": score["low"], f"{metric}_high": score["high"]}
         rows.append(row)

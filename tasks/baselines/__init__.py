@@ -1,13 +1,28 @@
 """The answers every model must beat, on the same clips and shown the same frames.
 
 `linear` holds those of kind ``reconstruct``, which are fitted and get as many floats as the model; `interpolate` those
-of kind ``interpolate``, which need no fitting.
+of kind ``interpolate``, which need no fitting; `classes` those of kind ``classify``, which answer whole videos.
 """
 
 from __future__ import annotations
 
 from tasks.baselines.answers import Answer, Batches, Clip, Output, Predict
+from tasks.baselines.classes import Seen, VideoAnswer, difference_energy, mean_frame, of_videos, reduced
 from tasks.baselines.interpolate import between
 from tasks.baselines.linear import fit
 
-__all__ = ["Answer", "Batches", "Clip", "Output", "Predict", "between", "fit"]
+__all__ = [
+    "Answer",
+    "Batches",
+    "Clip",
+    "Output",
+    "Predict",
+    "Seen",
+    "VideoAnswer",
+    "between",
+    "difference_energy",
+    "fit",
+    "mean_frame",
+    "of_videos",
+    "reduced",
+]

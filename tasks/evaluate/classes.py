@@ -1,0 +1,159 @@
+"""Judging models that answer with a class: kind ``classify``.
+
+A video is a source. Its class is the likeliest by the mean of the probabilities of its clips; the baselines and the
+linear SVM on the model's own descriptor answer whole videos. What is fitted is fitted on training videos only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks import baselines, files, svm
+from tasks.baselines import Clip, Predict, Seen, VideoAnswer
+from tasks.clips import ClipDataset
+from tasks.evaluate import embedding, videos
+from tasks.evaluate.class_examples import examples
+from tasks.evaluate.class_tables import Judgement
+from tasks.evaluate.subject import Subject, check_labels
+from tasks.evaluate.videos import Measure, Videos
+from tasks.params import Evaluation
+from tasks.scores import write_csv
+
+
+def evaluate(subject: Subject, folder: Path) -> dict[str, Any]:
+    """Write the tables; return this kind's part of `metrics.json`.
+
+    ==================  ==========================================================================================
+    videos.parquet      a row a video and answer; `confidence` is empty where an answer has none
+    clips.parquet       a row a clip of the model, with the `probabilities` in the order of the labels
+    sources.csv         as videos.parquet, the video with the smallest probability of its true class first
+    confusion.csv       a row a pair of true and predicted class, of the model
+    recalls.csv         a row a class, of the model: see `classification.recalls`
+    calibration.csv     a row a bin, of the model's clips and videos: see `classification.calibration`
+    compactness.csv     accuracy of a linear SVM after PCA: see `embedding.compactness`
+    tsne.csv            a row a video, placed by its descriptor: see `embedding.scatter`
+    examples.npz        see `class_examples.examples`
+    ==================  ==========================================================================================
+
+    Raises:
+        ValueError: fewer than two classes, training videos of one class only, or a model that answers NaN.
+    """
+    settings, test = subject.recipe.evaluation, subject.test
+    labels = _labels(test)
+    train = ClipDataset(subject.frames, subject.clips, "train")
+    about = {**videos.pixel_measures(), **_descriptor(subject)}
+    learned = _described(videos.of_training(train, about, settings.batch_clips))
+    probabilities = _probabilities(_model_call(subject, "predict"), labels, _whose(subject))
+    seen, found = videos.of_test(test, {**about, "probabilities": probabilities}, settings.batch_clips)
+    seen = _described(seen)
+    answers = [*_of_descriptor(learned, seen), *baselines.of_videos(_seen(learned), _seen(seen))]
+    judged = Judgement(test, seen, found["probabilities"], answers)
+
+    per_video, per_clip = judged.video_table(), judged.clip_table()
+    per_video.to_parquet(folder / "videos.parquet", index=False)
+    per_clip.to_parquet(folder / "clips.parquet", index=False)
+    write_csv(judged.source_table(), folder / "sources.csv")
+    write_csv(judged.confusion_table(), folder / "confusion.csv")
+    write_csv(judged.recall_table(settings), folder / "recalls.csv")
+    write_csv(judged.calibration_table(), folder / "calibration.csv")
+    write_csv(embedding.compactness(learned, seen, settings), folder / "compactness.csv")
+    write_csv(embedding.scatter(seen, per_video), folder / "tsne.csv")
+    np.savez(folder / "examples.npz", **examples(subject, per_clip))
+    descriptor, about_clips = seen.means.get("descriptor"), subject.clips / "summary.json"
+    return judged.summary(settings) | {
+        "descriptor_floats": None if descriptor is None else descriptor.shape[1],
+        "warnings": list(files.read_json(about_clips).get("warnings", [])) if about_clips.is_file() else [],
+    }
+
+
+def judge_again(predict: Predict, settings: Evaluation, test: ClipDataset, labels: list[str]) -> dict[str, Any]:
+    """The same part of `metrics.json` for the model alone, without gains.
+
+    Raises:
+        ValueError: the model's classes are not those of the clips, in the same order.
+    """
+    check_labels(labels, _labels(test), "the earlier model", "it cannot be judged on these clips")
+    measures = {"probabilities": _probabilities(predict, labels, "the earlier model")}
+    seen, found = videos.of_test(test, measures, settings.batch_clips)
+    return Judgement(test, seen, found["probabilities"], []).summary(settings)
+
+
+def _labels(test: ClipDataset) -> list[str]:
+    if len(test.labels) < 2:
+        raise ValueError(
+            f"the clips are all of one class ({', '.join(test.labels)}); sort the footage into two or more folders,"
+            " and set label: folder"
+        )
+    return test.labels
+
+
+def _whose(subject: Subject) -> str:
+    return f"recipe {subject.name}: the model in {subject.run}"
+
+
+def _model_call(subject: Subject, method: str) -> Measure:
+    """`predict` or `describe` of the model, arrays in and out."""
+    import torch
+
+    def call(clip_BTHWC: Clip) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            output: NDArray[np.float32] = getattr(subject.model, method)(torch.from_numpy(clip_BTHWC)).cpu().numpy()
+        return output
+
+    return call
+
+
+def _descriptor(subject: Subject) -> dict[str, Measure]:
+    """Nothing for an architecture without `describe`."""
+    if not hasattr(subject.model, "describe"):
+        return {}
+    return {"descriptor": _finite(_model_call(subject, "describe"), _whose(subject))}
+
+
+def _probabilities(predict: Predict, labels: list[str], whose: str) -> Measure:
+    finite = _finite(predict, whose)
+
+    def checked(clip_BTHWC: Clip) -> NDArray[Any]:
+        output = finite(clip_BTHWC)
+        if output.shape != (len(clip_BTHWC), len(labels)):
+            raise ValueError(f"{whose} answers {output.shape} for {len(clip_BTHWC)} clips of {len(labels)} classes")
+        return output
+
+    return checked
+
+
+def _finite(measure: Measure, whose: str) -> Measure:
+    def checked(clip_BTHWC: Clip) -> NDArray[Any]:
+        output = measure(clip_BTHWC)
+        if not np.isfinite(output).all():
+            raise ValueError(f"{whose} answers NaN or infinite values; train it again")
+        return output
+
+    return checked
+
+
+def _described(seen: Videos) -> Videos:
+    """Descriptors averaged over the video, then L2-normalised (Tran et al. 2015, section 3.3)."""
+    if "descriptor" not in seen.means:
+        return seen
+    mean = seen.means["descriptor"]
+    length = np.linalg.norm(mean, axis=1, keepdims=True)
+    unit = np.divide(mean, length, out=np.zeros_like(mean), where=length > 0)
+    return replace(seen, means={**seen.means, "descriptor": unit})
+
+
+def _seen(of: Videos) -> Seen:
+    return Seen(of.means, of.label, of.group)
+
+
+def _of_descriptor(train: Videos, test: Videos) -> list[VideoAnswer]:
+    if "descriptor" not in test.means:
+        return []
+    one, other = train.means["descriptor"], test.means["descriptor"]
+    predicted = svm.fit_predict(one, train.label, train.group, other)
+    return [VideoAnswer("descriptor_svm", one.shape[1], predicted)]
