@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import pkgutil
+from types import ModuleType
 from typing import Any
 
-from models._base import VideoModel
+from models._base import Kind, VideoModel
 
-__all__ = ["VideoModel", "build", "names"]
+__all__ = ["VideoModel", "build", "kind_of", "names"]
 
 
 def names() -> list[str]:
@@ -27,9 +28,7 @@ def build(name: str, **config: Any) -> VideoModel:
     Raises:
         ValueError: no such architecture, an unknown setting, or a value the architecture refuses.
     """
-    if name not in names():
-        raise ValueError(f"architecture {name!r} does not exist; the architectures are: {', '.join(names())}")
-    module = importlib.import_module(f"models.{name}")
+    module = _module(name)
     known = {field.name for field in dataclasses.fields(module.Config)}
     unknown = sorted(set(config) - known)
     if unknown:
@@ -37,3 +36,19 @@ def build(name: str, **config: Any) -> VideoModel:
     model = module.Model(module.Config(**config))
     assert isinstance(model, VideoModel)
     return model
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of an architecture, without building it.
+
+    Raises:
+        ValueError: no such architecture.
+    """
+    kind: Kind = _module(name).Model.kind
+    return kind
+
+
+def _module(name: str) -> ModuleType:
+    if name not in names():
+        raise ValueError(f"architecture {name!r} does not exist; the architectures are: {', '.join(names())}")
+    return importlib.import_module(f"models.{name}")

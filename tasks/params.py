@@ -214,7 +214,7 @@ class Training(Section):
     seed: int = 0
     steps: Count = 1000
     batch_clips: Count = 16
-    balance: Literal["clips", "groups"] = "clips"  # every clip as often, or every group (few clips of a group: again)
+    balance: Literal["clips", "groups", "classes"] = "clips"  # come equally often; few clips of one come again
     augment: Augment = Augment()
     optimizer: Optimizer = Optimizer()
     learning_rate_of: dict[Name, Positive] = {}  # parts with a constant learning rate of their own: a discriminator

@@ -21,14 +21,14 @@ from lightning_fabric.strategies.strategy import Strategy
 
 import models
 from tasks import modelio
-from tasks.clips import ClipDataset
 from tasks.exits import DivergedError
 from tasks.files import replacing, replacing_folder, sha256_of, write_json
 from tasks.params import Frames, Recipe, Training
 from tasks.progress import Progress, tell
 from tasks.tracking.runs import RunLogger, RunStart
 from tasks.train import checkpoints
-from tasks.train.trainer import Data, Listener, Row, Trainer, clip_settings
+from tasks.train.data import Data, check_classes, config_of, open_data
+from tasks.train.trainer import Listener, Row, Trainer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,18 +64,22 @@ def run(
         DivergedError: the loss became NaN or infinite; `state` keeps the last good weights.
     """
     t = recipe.training
-    data = _open(frames, clips)
+    data = open_data(frames, clips)
     _check(t, len(data.train))
+    say = functools.partial(tell, f"train {name}")
+    check_classes(recipe, data.train, say)
     settings = {
         "architecture": recipe.architecture,
-        "config": {**recipe.config, **clip_settings(data.train)},
+        "config": config_of(recipe, data.train),
         "training": t.model_dump(),
         "data": data.train.data_sha256,
         "code": _code_sha256(recipe.architecture),
         "torch": torch.__version__,
     }
+    if models.kind_of(recipe.architecture) == "classify":
+        settings["labels"] = data.train.labels  # their order is that of the answers
     with checkpoints.only_trainer(state):
-        goes_on = checkpoints.claim(state, settings, functools.partial(tell, f"train {name}"))
+        goes_on = checkpoints.claim(state, settings, say)
         key = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()
         start = RunStart(state / "tracking", key, name, _parameters(recipe, data), data.train.data_sha256, goes_on)
         for torn in [*out.parent.glob(f".{out.name}.*"), *timing.parent.glob(f".{timing.stem}.*")]:
@@ -88,17 +92,6 @@ def run(
         if trouble is not None:
             raise DivergedError(trouble)
         checkpoints.clear(state)
-
-
-def _open(frames: Path, clips: Path) -> Data:
-    import pandas as pd
-
-    manifest = clips / "clips.parquet"
-    if not manifest.is_file():
-        raise ValueError(f"{manifest} does not exist; assemble the data set first: dvc repro assemble@{clips.name}")
-    splits = set(pd.read_parquet(manifest, columns=["split"])["split"])
-    validation = ClipDataset(frames, clips, "validation") if "validation" in splits else None
-    return Data(ClipDataset(frames, clips, "train"), validation, frames)
 
 
 def _check(t: Training, clips: int) -> None:
@@ -116,17 +109,18 @@ def _strategy(recipe: Recipe, data: Data) -> Strategy | str:
     """Processes are spawned, not this command started anew: a stage has effects that must happen once."""
     if recipe.training.devices == 1:
         return "auto"
-    parts = models.build(recipe.architecture, **recipe.config, **clip_settings(data.train)).parts
+    parts = models.build(recipe.architecture, **config_of(recipe, data.train)).parts
     return DDPStrategy(start_method="spawn", find_unused_parameters=len(parts) > 1)
 
 
 def _code_sha256(architecture: str) -> str:
     """The code that decides the weights: the architecture's, the parts it shares, the loop's."""
-    found = importlib.util.find_spec(f"models.{architecture}") if architecture in models.names() else None
-    own = [] if found is None or found.origin is None else [Path(found.origin)]  # unknown: models.build says so
+    found = importlib.util.find_spec(f"models.{architecture}")
+    assert found is not None
+    assert found.origin is not None
     here, there = Path(__file__).parent, Path(models.__path__[0])
     loop = [here / f"{name}.py" for name in ("trainer", "optimise", "augment", "batches")]
-    digests = [sha256_of(path) for path in [*own, *sorted(there.glob("_*.py")), *loop]]
+    digests = [sha256_of(path) for path in [Path(found.origin), *sorted(there.glob("_*.py")), *loop]]
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
@@ -137,7 +131,7 @@ def _parameters(recipe: Recipe, data: Data) -> dict[str, str]:
         "architecture": recipe.architecture,
         "train_clips": len(data.train),
     }
-    flat |= {f"config.{k}": v for k, v in {**recipe.config, **clip_settings(data.train)}.items()}
+    flat |= {f"config.{k}": v for k, v in config_of(recipe, data.train).items()}
     for key, value in recipe.training.model_dump().items():
         nested = value.items() if isinstance(value, dict) else [("", value)]
         flat |= {f"training.{key}.{k}".rstrip("."): v for k, v in nested}
@@ -199,7 +193,8 @@ def _device(trainer: Trainer) -> str:
 
 def _write(job: Job, trainer: Trainer) -> str:
     """The run folder and the timing file. Returns the SHA-256 of the weights."""
-    t, data, settings = job.recipe.training, job.data.train, clip_settings(job.data.train)
+    t, data = job.recipe.training, job.data.train
+    frames, height_px, width_px, _ = data.shape
     spacing_frames = job.sampled.every_frames * int(data.table["step"].iloc[0])
     description = {
         "architecture": job.recipe.architecture,
@@ -211,9 +206,9 @@ def _write(job: Job, trainer: Trainer) -> str:
             "gray": job.sampled.gray,
             "fit": job.sampled.fit,
             "every_frames": spacing_frames,
-            "height_px": settings["height_px"],
-            "width_px": settings["width_px"],
-            "length_frames": settings["frames"],
+            "height_px": height_px,
+            "width_px": width_px,
+            "length_frames": frames,
         },
     }
     with replacing_folder(job.out) as folder:

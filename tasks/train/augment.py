@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from models import VideoModel
 from tasks.params import Augment
 
 
-def check(a: Augment, shape_THWC: tuple[int, int, int, int], *, fixed: bool) -> None:
+def sizes_taken(model: VideoModel, shape_THWC: tuple[int, int, int, int]) -> list[tuple[int, int]] | None:
+    """Heights and widths (px) of training clips that the model can learn from; None: whatever it is given."""
+    whole = (shape_THWC[1], shape_THWC[2])
+    if model.kind == "interpolate":
+        return None
+    if model.kind != "classify":
+        return [whole]
+    crop = (getattr(model.config, "crop_height_px", None), getattr(model.config, "crop_width_px", None))
+    return list(dict.fromkeys([(crop[0] or whole[0], crop[1] or whole[1]), whole]))
+
+
+def check(a: Augment, shape_THWC: tuple[int, int, int, int], sizes: Sequence[tuple[int, int]] | None) -> None:
     """Refuse what cannot be done to clips of this shape.
 
     Args:
-        fixed: the architecture takes clips of this size only.
+        sizes: see `sizes_taken`.
 
     Raises:
-        ValueError: a crop is larger than the frame it is cut from, or changes a size that must not change.
+        ValueError: a crop is larger than the frame it is cut from, or what is left has a size that is not taken.
     """
     _, height_px, width_px, _ = shape_THWC
     loaded = {"height": a.load_height_px or height_px, "width": a.load_width_px or width_px}
@@ -28,11 +42,16 @@ def check(a: Augment, shape_THWC: tuple[int, int, int, int], *, fixed: bool) -> 
                 f"training.augment.crop_{side}_px is {cropped[side]}, more than the {side} of {length_px} px that "
                 f"{where} gives; make it at most {length_px}"
             )
-    if fixed and cropped != {"height": height_px, "width": width_px}:
-        raise ValueError(
-            f"training.augment makes clips of {cropped['height']} x {cropped['width']} px, and this architecture takes "
-            f"{height_px} x {width_px} px only; leave load_height_px, load_width_px, crop_height_px, crop_width_px null"
-        )
+    if sizes is None or (cropped["height"], cropped["width"]) in sizes:
+        return
+    height, width = sizes[0]
+    taken = " or ".join(f"{height} x {width}" for height, width in sizes)
+    sides = "crop_height_px and crop_width_px"
+    crop = f"make its {sides} what config's are, {height} and {width}, or " if len(sizes) > 1 else ""
+    raise ValueError(
+        f"training.augment makes clips of {cropped['height']} x {cropped['width']} px, and this architecture takes "
+        f"{taken} px only; {crop}leave load_height_px, load_width_px, crop_height_px, crop_width_px null"
+    )
 
 
 def augment(clip_BTHWC: Tensor, a: Augment) -> Tensor:

@@ -19,7 +19,9 @@ from torch import Tensor
 
 from tasks.clips import ClipDataset
 
-Fetch = Callable[[np.ndarray], Tensor]
+# clip: uint8 (B, T, H, W, C); label: int64 (B,), places in the data set's `labels`, which classifiers alone read
+Batch = dict[str, Tensor]
+Fetch = Callable[[np.ndarray], Batch]
 
 AHEAD_BATCHES = 2
 RESIDENT_FRACTION = 0.4  # of the accelerator's free memory; the rest is for weights, gradients and activations
@@ -76,7 +78,7 @@ def evenly_spaced(clips: int, wanted: int) -> np.ndarray:
 
 
 def reader(dataset: ClipDataset, frames: Path, device: torch.device) -> tuple[Fetch, bool]:
-    """How clips reach the device, and whether they already lie there.
+    """How clips and their labels reach the device, and whether they already lie there.
 
     On an accelerator the frame stores are copied over once if they fit (frames, not clips: overlapping clips share
     them); otherwise clips are read from the memory-mapped stores and sent as uint8.
@@ -87,9 +89,11 @@ def reader(dataset: ClipDataset, frames: Path, device: torch.device) -> tuple[Fe
         if sum(store.nbytes for store in stores.values()) < RESIDENT_FRACTION * free_bytes:
             return resident(dataset, stores, device), True
 
-    def fetch(indices: np.ndarray) -> Tensor:
-        clip_BTHWC = torch.from_numpy(dataset.clips(indices))
-        return clip_BTHWC.pin_memory() if device.type == "cuda" else clip_BTHWC
+    labels_N = _labels(dataset)
+
+    def fetch(indices: np.ndarray) -> Batch:
+        batch = {"clip": torch.from_numpy(dataset.clips(indices)), "label": labels_N[torch.from_numpy(indices)]}
+        return {k: v.pin_memory() for k, v in batch.items()} if device.type == "cuda" else batch
 
     return fetch, False
 
@@ -106,22 +110,28 @@ def resident(dataset: ClipDataset, stores: dict[str, np.ndarray], device: torch.
     table = dataset.table
     first = table["source"].map(offsets).to_numpy(np.int64) + table["first_row"].to_numpy(np.int64)
     rows = first[:, None] + table["step"].to_numpy(np.int64)[:, None] * np.arange(dataset.shape[0])
-    rows_NT = torch.from_numpy(rows).to(device)
+    rows_NT, labels_N = torch.from_numpy(rows).to(device), _labels(dataset).to(device)
 
-    def fetch(indices: np.ndarray) -> Tensor:
-        return frames_NHWC[rows_NT[torch.from_numpy(indices).to(device)]]
+    def fetch(indices: np.ndarray) -> Batch:
+        chosen = torch.from_numpy(indices).to(device)
+        return {"clip": frames_NHWC[rows_NT[chosen]], "label": labels_N[chosen]}
 
     return fetch
+
+
+def _labels(dataset: ClipDataset) -> Tensor:
+    """The class of every clip, int64 (N,)."""
+    return torch.from_numpy(np.searchsorted(dataset.labels, dataset.table["label"].tolist()).astype(np.int64))
 
 
 def _stores(dataset: ClipDataset, frames: Path) -> dict[str, np.ndarray]:
     return {source: np.load(frames / f"{source}.npy", mmap_mode="r") for source in sorted(set(dataset.table["source"]))}
 
 
-def ahead(fetch: Fetch, indices: Callable[[int], np.ndarray], steps: range) -> Iterator[Tensor]:
-    """The clips of each step in turn, uint8 (B, T, H, W, C), fetched by one thread while earlier steps compute."""
+def ahead(fetch: Fetch, indices: Callable[[int], np.ndarray], steps: range) -> Iterator[Batch]:
+    """The batch of each step in turn, fetched by one thread while earlier steps compute."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="clips") as pool:
-        waiting: deque[Future[Tensor]] = deque()
+        waiting: deque[Future[Batch]] = deque()
         coming = iter(steps)
 
         def ask() -> None:
@@ -132,6 +142,6 @@ def ahead(fetch: Fetch, indices: Callable[[int], np.ndarray], steps: range) -> I
         for _ in range(AHEAD_BATCHES):
             ask()
         while waiting:
-            clip_BTHWC = waiting.popleft().result()
+            batch = waiting.popleft().result()
             ask()
-            yield clip_BTHWC
+            yield batch

@@ -17,12 +17,16 @@ from tasks.params import Training
 
 
 def learning_rate(t: Training, step: int) -> float:
-    """Linear warm-up over `warmup_steps`, then half a cosine down to 0 at `steps`, or constant."""
+    """Linear warm-up over `warmup_steps`; then half a cosine down to 0 at `steps`, or constant, or divided by
+    `decay_divisor` at every multiple of `decay_every_steps`, counted from step 0."""
     peak = t.optimizer.learning_rate
     if step < t.warmup_steps:
         return peak * (step + 1) / t.warmup_steps
     if t.decay == "constant":
         return peak
+    if t.decay == "steps":
+        assert t.decay_every_steps is not None
+        return float(peak / t.decay_divisor ** (step // t.decay_every_steps))
     return peak * 0.5 * (1.0 + math.cos(math.pi * (step - t.warmup_steps) / max(t.steps - t.warmup_steps, 1)))
 
 

@@ -1,51 +1,135 @@
-"""Looking at a model while it trains: truth over answer as a picture, PSNR on the validation split."""
+"""Looking at a model while it trains: a picture of what it makes of a few clips, figures on the validation split.
+
+Frames are answered with frames: truth over answer, and PSNR. Classes with probabilities: the clip, its class and the
+likeliest classes beside it, and accuracy and log loss.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models import VideoModel
 from tasks.files import replacing
-from tasks.train.batches import Fetch, evenly_spaced
+from tasks.train.batches import Batch, evenly_spaced, reader
+from tasks.train.data import Data
 
 SHOWN_CLIPS = 4
+SHOWN_CLASSIFIED = 8  # of which each takes one row, and several classes are to be seen
 VALIDATION_CLIPS = 64
 GAP_PX = 2
 _MSE_FLOOR = 1e-10  # 100 dB: an exact answer would otherwise be infinite
+_PROBABILITY_FLOOR = float(torch.finfo(torch.float32).eps)  # 15.9 nats: as for scikit-learn's log_loss in float32
+
+ROW_PX = 72  # at least: room for four lines of text
+STRIP_FRAMES = 8
+TEXT_WIDTH_PX, LINE_PX, LETTER_PX, LETTERS = 220, 17, 13, 24
+PAPER, PENCIL, RIGHT, WRONG = (250, 250, 248), (40, 40, 40), (0, 120, 60), (190, 30, 30)
 
 
 @torch.no_grad()
-def write_picture(path: Path, model: VideoModel, clip_BTHWC: Tensor) -> None:
-    """A PNG: for each clip the true frames at the places answered, and the model's answers in the row below."""
-    from PIL import Image
+def look(path: Path, model: VideoModel, data: Data, batch_clips: int) -> dict[str, float]:
+    """Write the picture, a PNG, of clips evenly spaced over the split that is shown.
 
-    answer_BMHWC = model.predict(clip_BTHWC[:, list(model.inputs)])
+    Args:
+        model: in eval mode.
+
+    Returns:
+        figures on at most 64 evenly spaced validation clips, by the names of the history's columns; none without such
+        a split.
+    """
+    classifies = model.kind == "classify"
+    fetch, _ = reader(data.shown, data.frames, torch.device("cpu"))
+    shown = fetch(evenly_spaced(len(data.shown), SHOWN_CLASSIFIED if classifies else SHOWN_CLIPS))
+    device = next(model.parameters()).device
+    clip_BTHWC = shown["clip"].to(device)
+    answer = model.predict(clip_BTHWC[:, list(model.inputs)]).cpu()
+    if classifies:
+        picture = classes_picture(shown["clip"].numpy(), shown["label"].tolist(), answer, data.shown.labels)
+    else:
+        picture = frames_picture(shown["clip"][:, list(model.outputs)], answer)
+    _write(path, picture)
+    if data.validation is None:
+        return {}
+    measure: Callable[[VideoModel, Batch], dict[str, Tensor]] = classification if classifies else psnr
+    chosen = evenly_spaced(len(data.validation), VALIDATION_CLIPS)
+    found: list[dict[str, Tensor]] = []
+    for start in range(0, len(chosen), batch_clips):
+        batch = fetch(chosen[start : start + batch_clips])
+        found.append(measure(model, {k: v.to(device) for k, v in batch.items()}))
+    return {f"validation_{name}": float(torch.cat([part[name] for part in found]).mean()) for name in found[0]}
+
+
+def psnr(model: VideoModel, batch: Batch) -> dict[str, Tensor]:
+    """Of each clip 10 log10(1 / mse), pixels in 0 to 1, in decibel."""
+    truth_BMHWC = batch["clip"][:, list(model.outputs)].float() / 255.0
+    error_B = (model.predict(batch["clip"][:, list(model.inputs)]) - truth_BMHWC).square().flatten(1).mean(1)
+    return {"psnr_db": -10.0 * error_B.double().clamp_min(_MSE_FLOOR).log10()}
+
+
+def classification(model: VideoModel, batch: Batch) -> dict[str, Tensor]:
+    """Of each clip whether the likeliest class is the true one (0 or 1), and -ln of the true one's probability."""
+    probability_BK = model.predict(batch["clip"]).double()
+    own_B = probability_BK.gather(1, batch["label"][:, None])[:, 0]
+    return {
+        "accuracy": (probability_BK.argmax(1) == batch["label"]).double(),
+        "log_loss": -own_B.clamp_min(_PROBABILITY_FLOOR).log(),
+    }
+
+
+def frames_picture(truth_BMHWC: Tensor, answer_BMHWC: Tensor) -> NDArray[np.uint8]:
+    """For each clip the true frames (uint8) at the places answered, and the answers (0 to 1) in the row below."""
     outputs = (answer_BMHWC * 255.0).round().to(torch.uint8)
-    pairs = (
-        torch.stack([clip_BTHWC[:, list(model.outputs)].to(outputs.device), outputs], 1).cpu().numpy()
-    )  # B 2 M H W C
+    pairs = torch.stack([truth_BMHWC, outputs], 1).numpy()  # B 2 M H W C
     clips, _, frames, height, width, channels = pairs.shape
     grid = np.full((clips, 2, frames, height + GAP_PX, width + GAP_PX, channels), 255, np.uint8)
     grid[:, :, :, :height, :width] = pairs
     rows = grid.transpose(0, 1, 3, 2, 4, 5)  # clip, truth or answer, y, frame, x
-    picture = rows.reshape(clips * 2 * (height + GAP_PX), frames * (width + GAP_PX), channels)
+    picture: NDArray[np.uint8] = rows.reshape(clips * 2 * (height + GAP_PX), frames * (width + GAP_PX), channels)
+    return picture
+
+
+def classes_picture(
+    clip_BTHWC: NDArray[np.uint8], truth: Sequence[int], probability_BK: Tensor, labels: Sequence[str]
+) -> NDArray[np.uint8]:
+    """For each clip a strip of its frames, and beside it the true class and the likeliest three with their shares."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    clips, frames, height, width, channels = clip_BTHWC.shape
+    factor = max(1, -(-ROW_PX // height))
+    strip = clip_BTHWC[:, evenly_spaced(frames, STRIP_FRAMES)].repeat(factor, 2).repeat(factor, 3)
+    strip = np.repeat(strip, 3, 4) if channels == 1 else strip
+    row_px, column_px = height * factor + GAP_PX, width * factor + GAP_PX
+    left = strip.shape[1] * column_px
+    page = Image.new("RGB", (left + TEXT_WIDTH_PX, clips * row_px), PAPER)
+    pen, font = ImageDraw.Draw(page), ImageFont.load_default(size=LETTER_PX)
+    for row, (true, probability_K) in enumerate(zip(truth, probability_BK, strict=True)):
+        for column, frame in enumerate(strip[row]):
+            page.paste(Image.fromarray(frame), (column * column_px, row * row_px))
+        pen.text((left + 6, row * row_px), f"is  {_short(labels[true])}", fill=PENCIL, font=font)
+        best = probability_K.topk(min(3, len(labels)))
+        for line, (share, place) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True), start=1):
+            words = f"{100 * share:3.0f} %  {_short(labels[place])}"
+            colour = PENCIL
+            if line == 1:
+                words, colour = (words, RIGHT) if place == true else (f"{words}  (wrong)", WRONG)
+            pen.text((left + 6, row * row_px + line * LINE_PX), words, fill=colour, font=font)
+    return np.asarray(page)
+
+
+def _short(label: str) -> str:
+    """A folder's name on one line."""
+    words = " ".join(label.split())
+    return words if len(words) <= LETTERS else f"{words[: LETTERS - 1]}…"
+
+
+def _write(path: Path, picture_HWC: NDArray[np.uint8]) -> None:
+    from PIL import Image
+
     with replacing(path) as temporary:
-        Image.fromarray(picture[..., 0] if channels == 1 else picture).save(temporary)
-
-
-@torch.no_grad()
-def psnr_db(model: VideoModel, fetch: Fetch, clips: int, batch_clips: int) -> float:
-    """Mean over at most 64 evenly spaced clips of 10 log10(1 / mse), pixels in 0 to 1, in decibel."""
-    chosen = evenly_spaced(clips, VALIDATION_CLIPS)
-    device = next(model.parameters()).device
-    values = []
-    for start in range(0, len(chosen), batch_clips):
-        clip_BTHWC = fetch(chosen[start : start + batch_clips]).to(device)
-        truth_BMHWC = clip_BTHWC[:, list(model.outputs)].float() / 255.0
-        error = (model.predict(clip_BTHWC[:, list(model.inputs)]) - truth_BMHWC).square().flatten(1).mean(1)
-        values.append(-10.0 * error.double().clamp_min(_MSE_FLOOR).log10())
-    return float(torch.cat(values).mean())
+        Image.fromarray(picture_HWC[..., 0] if picture_HWC.shape[2] == 1 else picture_HWC).save(temporary)

@@ -27,31 +27,18 @@ from torch import Tensor, nn
 
 import models
 from models import VideoModel
-from tasks.clips import ClipDataset
 from tasks.exits import DivergedError
 from tasks.params import Recipe
 from tasks.train import checkpoints, samples
-from tasks.train.augment import augment, check
-from tasks.train.batches import ahead, balanced_indices, batch_indices, evenly_spaced, reader, step_seed
+from tasks.train.augment import augment, check, sizes_taken
+from tasks.train.batches import Batch, ahead, balanced_indices, batch_indices, evenly_spaced, reader, step_seed
 from tasks.train.checkpoints import Checkpoint
+from tasks.train.data import Data, config_of
 from tasks.train.means import Means
 from tasks.train.optimise import learning, learning_rate, make_optimizer, moving_average
 
 INITIALISE_BYTES = 256 * 2**20  # training clips shown to `initialise`, evenly spaced over the split
 Row = dict[str, float]
-
-
-@dataclass(frozen=True)
-class Data:
-    """What is trained on; `validation` is looked at, never used to choose."""
-
-    train: ClipDataset
-    validation: ClipDataset | None
-    frames: Path
-
-    @property
-    def shown(self) -> ClipDataset:
-        return self.train if self.validation is None else self.validation
 
 
 @dataclass(frozen=True)
@@ -63,12 +50,6 @@ class Listener:
     step: Callable[[int, str], None]
 
 
-def clip_settings(dataset: ClipDataset) -> dict[str, int]:
-    """What every architecture is told about its clips."""
-    frames, height_px, width_px, channels = dataset.shape
-    return {"frames": frames, "height_px": height_px, "width_px": width_px, "channels": channels}
-
-
 class _Loss(nn.Module):
     """A model's loss as a forward pass: precision and DDP act on calls of a module only."""
 
@@ -76,9 +57,9 @@ class _Loss(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, clip_BTHWC: Tensor, part: str, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, batch: Batch, part: str, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         done = torch.full((), progress, dtype=torch.float64)  # on the CPU: reading it waits for nothing
-        return self.model.loss({"clip": clip_BTHWC, "progress": done}, part)
+        return self.model.loss({**batch, "progress": done}, part)
 
 
 class Trainer:
@@ -98,13 +79,13 @@ class Trainer:
         if fabric.device.type == "cuda":
             torch.set_float32_matmul_precision("high")
         torch.manual_seed(self.t.seed)
-        model = models.build(recipe.architecture, **recipe.config, **clip_settings(data.train))
+        model = models.build(recipe.architecture, **config_of(recipe, data.train))
         for part in set(self.t.learning_rate_of) - set(model.parts):
             raise ValueError(
                 f"training.learning_rate_of names {part!r}, which {recipe.architecture} does not have; its parts are: "
                 + ", ".join(model.parts)
             )
-        check(self.t.augment, data.train.shape, fixed=model.kind == "reconstruct")
+        check(self.t.augment, data.train.shape, sizes_taken(model, data.train.shape))
         if resume is None:
             budget = max(1, INITIALISE_BYTES // math.prod(data.train.shape))
             model.initialise(torch.from_numpy(data.train.clips(evenly_spaced(len(data.train), budget))))
@@ -151,11 +132,11 @@ class Trainer:
         t, fabric = self.t, self.fabric
         fetch, _ = reader(self.data.train, self.data.frames, fabric.device)
         mine = slice(fabric.global_rank, None, fabric.world_size)
-        batches = ahead(fetch, lambda i: self._batch(i)[mine], range(self.first, t.steps))
+        batches = ahead(fetch, lambda i: self._chosen(i)[mine], range(self.first, t.steps))
         if self.first == 0:
             self._save(0)
-        for step, clip_BTHWC in zip(range(self.first, t.steps), batches, strict=True):
-            self._step(step, clip_BTHWC.to(fabric.device, non_blocking=True))
+        for step, batch in zip(range(self.first, t.steps), batches, strict=True):
+            self._step(step, {k: v.to(fabric.device, non_blocking=True) for k, v in batch.items()})
             done = step + 1
             sample = done % t.sample_every_steps == 0 or done == t.steps
             if sample or done % t.log_every_steps == 0:
@@ -164,31 +145,32 @@ class Trainer:
                 self._save(done)
             listener.step(done, f"loss {self.rows[-1]['loss']:.5g}" if self.rows else "")
 
-    def _batch(self, step: int) -> NDArray[np.int64]:
+    def _chosen(self, step: int) -> NDArray[np.int64]:
         """Which training clips step `step` sees, on all processes together."""
-        table = self.data.train.table
-        if self.t.balance == "clips":
-            return batch_indices(self.t.seed, step, self.t.batch_clips, len(table))
-        groups = [rows.to_numpy() for _, rows in table.index.to_series().groupby(table["group"].to_numpy())]
-        return balanced_indices(self.t.seed, step, self.t.batch_clips, groups)
+        t, table = self.t, self.data.train.table
+        if t.balance == "clips":
+            return batch_indices(t.seed, step, t.batch_clips, len(table))
+        kind = table["group" if t.balance == "groups" else "label"].to_numpy()
+        alike = [rows.to_numpy() for _, rows in table.index.to_series().groupby(kind)]
+        return balanced_indices(t.seed, step, t.batch_clips, alike)
 
-    def _step(self, step: int, clip_BTHWC: Tensor) -> None:
+    def _step(self, step: int, batch: Batch) -> None:
         torch.manual_seed(step_seed(self.t.seed, step, self.fabric.global_rank))
-        clip_BTHWC = augment(clip_BTHWC, self.t.augment)
+        batch = {**batch, "clip": augment(batch["clip"], self.t.augment)}
         parts = self.model.active_parts(step / self.t.steps)
         assert self.model.parts[0] in parts  # whose loss is `loss` in every row of the history
         for part in parts:
             with learning(self.model, part):
-                self._step_of(part, step, clip_BTHWC)
+                self._step_of(part, step, batch)
         if self.average is not None:
             self.average.update_parameters(self.model)
 
-    def _step_of(self, part: str, step: int, clip_BTHWC: Tensor) -> None:
+    def _step_of(self, part: str, step: int, batch: Batch) -> None:
         optimizer = self.optimizers[part]
         for group in optimizer.param_groups:
             group["lr"] = self.t.learning_rate_of.get(part) or learning_rate(self.t, step)
         optimizer.zero_grad(set_to_none=True)
-        loss, scalars = self.loss(clip_BTHWC, part, step / self.t.steps)
+        loss, scalars = self.loss(batch, part, step / self.t.steps)
         self.fabric.backward(loss)
         limit = self.t.gradient_clip_norm or math.inf  # of the optimizer's own parameters
         norm = self.fabric.clip_gradients(self.loss, optimizer, max_norm=limit, error_if_nonfinite=False)
@@ -227,16 +209,10 @@ class Trainer:
 
     def _look(self, done: int, listener: Listener) -> Row:
         """Write a picture of what the kept model makes of a few clips; measure it on the validation split."""
-        model, device = self.kept.eval(), self.fabric.device
         path = self.state / "samples" / f"step_{done:08d}.png"
-        shown = self.data.shown.clips(evenly_spaced(len(self.data.shown), samples.SHOWN_CLIPS))
-        samples.write_picture(path, model, torch.from_numpy(shown).to(device))
-        listener.picture(path)
-        found: Row = {}
-        if (validation := self.data.validation) is not None:
-            fetch, _ = reader(validation, self.data.frames, torch.device("cpu"))
-            found["validation_psnr_db"] = samples.psnr_db(model, fetch, len(validation), self.t.batch_clips)
+        found = samples.look(path, self.kept.eval(), self.data, self.t.batch_clips)
         self.model.train()
+        listener.picture(path)
         return found
 
     def _save(self, done: int) -> None:

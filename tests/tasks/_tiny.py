@@ -105,3 +105,26 @@ def recipe(config: dict[str, Any] | None = None, architecture: str = "tiny_autoe
             "training": {**settings, **training},
         }
     )
+
+
+def train_tiny(
+    root: Path,
+    folder: Path,
+    config: dict[str, Any] | None = None,
+    architecture: str = "tiny_autoencoder",
+    **training: Any,
+) -> Path:
+    """Train on the clips of `root` into `folder`: `run`, `timing.json` and `state/tiny`. Returns the run folder."""
+    from tasks import train
+
+    train.run(
+        "tiny",
+        recipe(config, architecture, **training),
+        SAMPLED,
+        root / "frames" / "blobs",
+        root / "clips" / "blobs",
+        folder / "run",
+        folder / "timing.json",
+        folder / "state" / "tiny",
+    )
+    return folder / "run"

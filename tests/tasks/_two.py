@@ -9,9 +9,8 @@ import os
 import sys
 from pathlib import Path
 
-from tasks import train
 from tests.tasks import _kill
-from tests.tasks._tiny import SAMPLED, know_tiny, recipe
+from tests.tasks._tiny import know_tiny, train_tiny
 
 know_tiny()
 if "DIE_AT_STEP" in os.environ:
@@ -19,16 +18,7 @@ if "DIE_AT_STEP" in os.environ:
 
 
 def main(root: Path, folder: Path, devices: int, architecture: str) -> None:
-    train.run(
-        "tiny",
-        recipe({"plain": True}, architecture, devices=devices, augment={}),
-        SAMPLED,
-        root / "frames" / "blobs",
-        root / "clips" / "blobs",
-        folder / "run",
-        folder / "timing.json",
-        folder / "state" / "tiny",
-    )
+    train_tiny(root, folder, {"plain": True}, architecture, devices=devices, augment={})
 
 
 if __name__ == "__main__":

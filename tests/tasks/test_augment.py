@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+import models
 from tasks.params import Augment
-from tasks.train.augment import augment, check
+from tasks.train.augment import augment, check, sizes_taken
+from tests.tasks._tiny import know_tiny
 
 CLIP_THWC = torch.arange(2 * 3 * 4, dtype=torch.uint8).reshape(2, 3, 4, 1) * 4 + 80
 
@@ -65,26 +67,54 @@ def test_loaded_then_cropped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "fixed", "message"),
+    ("settings", "sizes", "message"),
     [
         (
             {"crop_height_px": 9},
-            False,
+            None,
             "crop_height_px is 9, more than the height of 8 px that the data set's frames giv",
         ),
         (
             {"load_width_px": 20, "crop_width_px": 21},
-            False,
+            None,
             r"21, more than the width of 20 px that training\.augment\.lo",
         ),
-        ({"crop_height_px": 6}, True, "makes clips of 6 x 10 px, and this architecture takes 8 x 10 px only"),
-        ({"load_width_px": 20}, True, "makes clips of 8 x 20 px"),
+        (
+            {"crop_height_px": 6},
+            [(8, 10)],
+            "makes clips of 6 x 10 px, and this architecture takes 8 x 10 px only; leave load_height_px,",
+        ),
+        ({"load_width_px": 20}, [(8, 10)], "makes clips of 8 x 20 px"),
+        (
+            {"crop_height_px": 5, "crop_width_px": 6},
+            [(6, 6), (8, 10)],
+            "makes clips of 5 x 6 px, and this architecture takes 6 x 6 or 8 x 10 px only; make its crop_height_px and "
+            "crop_width_px what config's are, 6 and 6, or leave",
+        ),
     ],
 )
-def test_crops_that_cannot_be_are_refused(settings: dict[str, int], fixed: bool, message: str) -> None:
-    check(Augment(load_height_px=12, load_width_px=12, crop_height_px=8, crop_width_px=10), (4, 8, 10, 3), fixed=True)
+def test_crops_that_cannot_be_are_refused(
+    settings: dict[str, int], sizes: list[tuple[int, int]] | None, message: str
+) -> None:
+    scaled = Augment(load_height_px=12, load_width_px=12, crop_height_px=8, crop_width_px=10)
+    check(scaled, (4, 8, 10, 3), [(8, 10)])
     with pytest.raises(ValueError, match=message):
-        check(Augment(**settings), (4, 8, 10, 3), fixed=fixed)
+        check(Augment(**settings), (4, 8, 10, 3), sizes)
+
+
+def test_a_classifier_learns_from_its_own_crop_or_whole_frames_and_what_draws_frames_from_whole_ones() -> None:
+    know_tiny()
+    sizes = [
+        sizes_taken(models.build(name, **config), (4, 8, 8, 1))
+        for name, config in (
+            ("tiny_classifier", {}),
+            ("tiny_classifier", {"crop_height_px": 6, "crop_width_px": 5}),
+            ("tiny_classifier", {"crop_width_px": 5}),
+            ("tiny_autoencoder", {}),
+            ("tiny_adversary", {}),
+        )
+    ]
+    assert sizes == [[(8, 8)], [(6, 5), (8, 8)], [(8, 5), (8, 8)], [(8, 8)], None]
 
 
 def test_gain_keeps_the_mean_and_offset_moves_it_within_their_limits() -> None:

@@ -25,9 +25,10 @@ from tasks.clips import ClipDataset
 from tasks.exits import DivergedError
 from tasks.files import sha256_of, write_json
 from tasks.train import batches, checkpoints, optimise
+from tasks.train.data import open_data
 from tasks.train.trainer import Trainer
 from tests.tasks import _kill
-from tests.tasks._tiny import SAMPLED, know_tiny, recipe, write_clips
+from tests.tasks._tiny import SAMPLED, know_tiny, recipe, train_tiny, write_clips
 
 ROOT = Path(__file__).parent.parent.parent
 AWAY = "http://127.0.0.1:9"  # the discard port: nobody listens
@@ -41,23 +42,17 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    know_tiny()
+    root = tmp_path_factory.mktemp("labelled")
+    write_clips(root, ("moving", "still"))
+    return root
+
+
 @pytest.fixture(autouse=True)
 def _store_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", AWAY)
-
-
-def _train(data: Path, folder: Path, config: dict[str, Any] | None = None, *of: str, **training: Any) -> Path:
-    train.run(
-        "tiny",
-        recipe(config, *of, **training),
-        SAMPLED,
-        data / "frames" / "blobs",
-        data / "clips" / "blobs",
-        folder / "run",
-        folder / "timing.json",
-        folder / "state" / "tiny",
-    )
-    return folder / "run"
 
 
 @settings(max_examples=50, deadline=None)
@@ -87,11 +82,17 @@ def test_batches_follow_from_seed_and_step_alone() -> None:
     assert len({batches.step_seed(s, i, r) for s in (0, 1) for i in range(100) for r in (0, 1)}) == 400
 
 
-def test_clips_gathered_on_the_device_are_those_read_from_the_stores(data: Path) -> None:
-    dataset = ClipDataset(data / "frames" / "blobs", data / "clips" / "blobs", "train")
-    fetch = batches.resident(dataset, batches._stores(dataset, data / "frames" / "blobs"), torch.device("cpu"))
-    indices = np.array([17, 0, 5, 5])
-    np.testing.assert_array_equal(fetch(indices).numpy(), dataset.clips(indices))
+def test_clips_gathered_on_the_device_are_those_read_from_the_stores_and_so_are_their_labels(labelled: Path) -> None:
+    frames = labelled / "frames" / "blobs"
+    dataset = ClipDataset(frames, labelled / "clips" / "blobs", "train")
+    gathered = batches.resident(dataset, batches._stores(dataset, frames), torch.device("cpu"))
+    read, _ = batches.reader(dataset, frames, torch.device("cpu"))
+    indices = np.array([17, 0, 5, 5, 6])  # six clips a source, the classes in turn
+    for fetch in (gathered, read):
+        batch = fetch(indices)
+        np.testing.assert_array_equal(batch["clip"].numpy(), dataset.clips(indices))
+        assert batch["label"].dtype == torch.int64
+        assert batch["label"].tolist() == [0, 0, 0, 0, 1] == [dataset[i]["label"] for i in indices.tolist()]
 
 
 def test_learning_rate_warms_up_and_ends_at_zero() -> None:
@@ -101,8 +102,28 @@ def test_learning_rate_warms_up_and_ends_at_zero() -> None:
     assert optimise.learning_rate(t.model_copy(update={"decay": "constant"}), 5) == 1.0
 
 
+def test_learning_rate_falls_in_steps_counted_from_the_first() -> None:
+    t = recipe(
+        warmup_steps=2, decay="steps", decay_every_steps=3, decay_divisor=4.0, optimizer={"learning_rate": 8.0}
+    ).training
+    assert [optimise.learning_rate(t, i) for i in range(10)] == [4.0, 8.0, 8.0, 2.0, 2.0, 2.0, 0.5, 0.5, 0.5, 0.125]
+
+
+def test_sgd_moves_by_momentum_and_decayed_weights() -> None:
+    t = recipe(optimizer={"name": "sgd", "learning_rate": 0.5, "weight_decay": 0.25, "beta1": 0.5}).training
+    weight = torch.nn.Parameter(torch.tensor([8.0]))
+    optimizer = optimise.make_optimizer(t, [weight])
+    values = []
+    for gradient in (2.0, 0.0, -4.0):
+        weight.grad = torch.tensor([gradient])
+        optimizer.step()
+        values.append(float(weight.detach()))
+    # velocity = 0.5 velocity + gradient + 0.25 weight: 4, 2 + 1.5, 1.75 - 4 + 1.0625
+    assert values == [6.0, 4.25, 4.84375]
+
+
 def test_a_run_folder_holds_all_that_the_contract_names(data: Path, tmp_path: Path) -> None:
-    run = _train(data, tmp_path)
+    run = train_tiny(data, tmp_path)
     assert sorted(str(p.relative_to(run)) for p in run.rglob("*") if p.is_file()) == [
         "history.csv",
         "model.json",
@@ -161,11 +182,13 @@ def test_a_run_folder_holds_all_that_the_contract_names(data: Path, tmp_path: Pa
         ("tiny_autoencoder", list(_kill.POINTS)),
         # the critic learns from step 8 on: its optimizer has no state at the first of these, and has at the second
         ("tiny_adversary", ["nowhere", "between checkpoints", "in the last step"]),
+        ("tiny_classifier", ["nowhere", "between checkpoints", "in the last step"]),
     ],
 )
 def test_killed_anywhere_and_gone_on_with_the_run_is_the_same_to_the_last_bit(
-    data: Path, architecture: str, points: list[str]
+    data: Path, labelled: Path, architecture: str, points: list[str]
 ) -> None:
+    data = labelled if architecture == "tiny_classifier" else data
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "tests.tasks._kill", str(data), architecture, *points],
@@ -194,7 +217,7 @@ def test_killed_anywhere_and_gone_on_with_the_run_is_the_same_to_the_last_bit(
 
 def test_two_parts_learn_in_turn_from_crops_and_are_judged_at_their_places(data: Path, tmp_path: Path) -> None:
     crop = {"load_height_px": 10, "load_width_px": 12, "crop_height_px": 6, "crop_width_px": 8, "mirror": True}
-    run = _train(data, tmp_path, {}, "tiny_adversary", augment=crop, ema_decay=0.0)
+    run = train_tiny(data, tmp_path, {}, "tiny_adversary", augment=crop, ema_decay=0.0)
     described = json.loads((run / "model.json").read_text())
     facts = ("kind", "inputs", "outputs", "latent_floats")
     assert [described[fact] for fact in facts] == ["interpolate", [0, 3], [1, 2], None]
@@ -222,11 +245,11 @@ def test_two_parts_learn_in_turn_from_crops_and_are_judged_at_their_places(data:
 def test_a_part_gets_its_own_gradients_and_clips_them_alone(data: Path, tmp_path: Path) -> None:
     fabric = lightning_fabric.Fabric(accelerator="cpu", devices=1)
     config = {"critic_from": 0.0, "critic_scale": 1e4, "plain": True}
-    opened = train._open(data / "frames" / "blobs", data / "clips" / "blobs")
+    opened = open_data(data / "frames" / "blobs", data / "clips" / "blobs")
     trainer = Trainer(fabric, recipe(config, "tiny_adversary", augment={}), opened, tmp_path, None)
     clip_BTHWC = torch.from_numpy(opened.train.clips(range(8)))
     before: Any = copy.deepcopy(trainer.model)
-    trainer._step(0, clip_BTHWC)
+    trainer._step(0, {"clip": clip_BTHWC})
 
     def clipped(part: str) -> tuple[float, list[torch.Tensor]]:
         """The norm of a part's gradients, and what is left of them."""
@@ -249,10 +272,10 @@ def test_a_part_gets_its_own_gradients_and_clips_them_alone(data: Path, tmp_path
 def test_what_was_trained_while_the_store_was_away_is_delivered_and_found_by_register(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = _train(data, tmp_path / "away")
+    run = train_tiny(data, tmp_path / "away")
     store = f"sqlite:///{tmp_path}/mlflow/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
-    there = _train(data, tmp_path / "there")
+    there = train_tiny(data, tmp_path / "there")
     assert sha256_of(run / "weights.safetensors") == sha256_of(there / "weights.safetensors")
     assert not list((tmp_path / "there" / "state").glob("*/tracking/*"))
     assert tracking.deliver_pending(tmp_path / "away" / "state") == []
@@ -343,7 +366,7 @@ def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_good_weights(data:
     with pytest.raises(
         DivergedError, match=r"became nan at step 6 of 12.*step_00000004\.safetensors\. Lower training\.opt"
     ):
-        _train(data, tmp_path, {"blow_up_at": 6})
+        train_tiny(data, tmp_path, {"blow_up_at": 6})
     assert not (tmp_path / "run").exists()
     kept = checkpoints.latest(tmp_path / "state" / "tiny", pytest.fail)
     assert kept is not None
@@ -352,8 +375,8 @@ def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_good_weights(data:
 
 
 def test_bf16_reaches_the_forward_pass_and_keeps_float_weights(data: Path, tmp_path: Path) -> None:
-    bf16 = _train(data, tmp_path / "bf16", precision="bf16-mixed")
-    full = _train(data, tmp_path / "full")
+    bf16 = train_tiny(data, tmp_path / "bf16", precision="bf16-mixed")
+    full = train_tiny(data, tmp_path / "full")
     losses = [pd.read_csv(run / "history.csv")["loss"].iloc[-1] for run in (bf16, full)]
     assert losses[0] != losses[1]
     assert losses[0] == pytest.approx(losses[1], rel=0.05)
@@ -362,7 +385,7 @@ def test_bf16_reaches_the_forward_pass_and_keeps_float_weights(data: Path, tmp_p
 
 def test_settings_that_do_not_fit_are_refused(data: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="batch_clips is 8, which 3 devices cannot share evenly"):
-        _train(data, tmp_path, devices=3)
+        train_tiny(data, tmp_path, devices=3)
     with pytest.raises(ValueError, match="architecture 'nought' does not exist"):
         train.run(
             "x",
@@ -382,17 +405,23 @@ def test_settings_that_do_not_fit_are_refused(data: Path, tmp_path: Path) -> Non
         )
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match="asks for 1 CUDA device"):
-            _train(data, tmp_path, accelerator="cuda")
+            train_tiny(data, tmp_path, accelerator="cuda")
     with pytest.raises(ValueError, match=r"crop_width_px is 9, more than the width of 8 px that the data set's frames"):
-        _train(data, tmp_path, {}, "tiny_adversary", augment={"crop_width_px": 9})
+        train_tiny(data, tmp_path, {}, "tiny_adversary", augment={"crop_width_px": 9})
     with pytest.raises(ValueError, match=r"makes clips of 6 x 8 px, and this architecture takes 8 x 8 px only"):
-        _train(data, tmp_path, augment={"crop_height_px": 6})
+        train_tiny(data, tmp_path, augment={"crop_height_px": 6})
+    with pytest.raises(ValueError, match=r"config sets frames to 16, which follows from its data set blobs \(4\)"):
+        train_tiny(data, tmp_path, {"frames": 16})
     assert not list(tmp_path.glob("state/*/step_*"))
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize("architecture", ["tiny_autoencoder", "tiny_adversary"])
-def test_two_processes_train_as_one_and_go_on_after_a_kill(data: Path, tmp_path: Path, architecture: str) -> None:
+@pytest.mark.parametrize("architecture", ["tiny_autoencoder", "tiny_adversary", "tiny_classifier"])
+def test_two_processes_train_as_one_and_go_on_after_a_kill(
+    data: Path, labelled: Path, tmp_path: Path, architecture: str
+) -> None:
+    data = labelled if architecture == "tiny_classifier" else data
+
     def life(folder: Path, devices: int, **extra: str) -> int:
         command = [sys.executable, "-m", "tests.tasks._two", str(data), str(folder), str(devices), architecture]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", **extra}

@@ -48,22 +48,20 @@ class Model(VideoModel):
         channels_last(self)
 
     def _fc6(self, clip_BTHWC: Tensor) -> Tensor:
-        return F.relu(self.fc6(self.see(4.0 * to_unit_BCTHW(clip_BTHWC) - 2.0)))
-
-    def _centre(self, clip_BTHWC: Tensor) -> Tensor:
-        c = self.config
-        height, width = c.crop_height_px or c.height_px, c.crop_width_px or c.width_px
-        top, left = (c.height_px - height) // 2, (c.width_px - width) // 2
-        return clip_BTHWC[:, :, top : top + height, left : left + width]
+        """Of the centre of whole frames, or of clips that are cropped already."""
+        c, (_, _, height, width, _) = self.config, clip_BTHWC.shape
+        crop_height, crop_width = c.crop_height_px or c.height_px, c.crop_width_px or c.width_px
+        top, left = (height - crop_height) // 2, (width - crop_width) // 2
+        seen = clip_BTHWC[:, :, top : top + crop_height, left : left + crop_width]
+        return F.relu(self.fc6(self.see(4.0 * to_unit_BCTHW(seen) - 2.0)))
 
     def loss(self, batch: dict[str, Tensor], part: str = "model") -> tuple[Tensor, dict[str, Tensor]]:
-        """Of clips that are cropped already, or whole."""
         scores = self.last(self.drop(self._fc6(batch["clip"])))
         right = (scores.argmax(1) == batch["label"]).float().mean()
         return F.cross_entropy(scores, batch["label"]), {"accuracy": right}
 
     def predict(self, clip_BTHWC: Tensor) -> Tensor:
-        return torch.softmax(self.last(self._fc6(self._centre(clip_BTHWC))).float(), 1)
+        return torch.softmax(self.last(self._fc6(clip_BTHWC)).float(), 1)
 
     def describe(self, clip_BTHWC: Tensor) -> Tensor:
-        return self._fc6(self._centre(clip_BTHWC)).float()
+        return self._fc6(clip_BTHWC).float()
