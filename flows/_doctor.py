@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tasks import cpu
 from tasks.exits import UnreachableError
 
 
@@ -86,8 +87,7 @@ def _devices() -> Iterator[Finding]:
         for index in range(torch.cuda.device_count()):
             p = torch.cuda.get_device_properties(index)
             yield "fine", f"CUDA {index}: {p.name}, {p.total_memory / 2**30:.0f} GiB"
-    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").is_file() else ""
-    fast = [name for name in ("amx_bf16", "avx512_bf16") if name in flags]
+    fast = cpu.bf16_instructions()
     told = f"bf16 in hardware ({', '.join(fast)})" if fast else "no bf16 in hardware: precision 32-true is as fast"
     yield "fine", f"CPU: {os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads; {told}"
 

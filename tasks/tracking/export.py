@@ -1,8 +1,8 @@
 """A trained model as an MLflow model that needs MLflow and torch, no code of ours, and no pickle.
 
 The network's `predict` is traced by `torch.export` (MLflow's pt2 format) with the batch dimension left open: the
-frames at the model's `inputs` in, uint8; an answer for each of its `outputs`, float32; normalisation inside. A model
-that can render any size and time is saved so as well (see `rendering`).
+frames at the model's `inputs` in, uint8; an answer for each of its `outputs`, float32, or a probability for each of its
+classes; normalisation inside. What else a model can do is saved beside it (see `companions`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from models import VideoModel
-from tasks.tracking.rendering import RENDER, own_memory, render_of, save_render
+from tasks.tracking import companions, describing, rendering
+from tasks.tracking.describing import example_clips
 
 TOLERANCE = 1e-5  # largest difference of an output between the export and the model it was made from, of 0 to 1
 METADATA = "rushes"
@@ -32,19 +33,16 @@ class _Predict(nn.Module):
         return self.model.predict(clip_BTHWC)
 
 
-def example_clips(count: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Clips of noise over the whole range, uint8 (count, N, H, W, C)."""
-    return np.random.default_rng(count).integers(0, 256, (count, *shape), dtype=np.uint8)
-
-
-def save(model: VideoModel, folder: Path, metadata: dict[str, Any]) -> None:
+def save(model: VideoModel, folder: Path, metadata: dict[str, Any]) -> dict[str, Any]:
     """Export `model` (CPU, eval mode) into `folder`, load it back and compare.
 
-    `metadata` is completed with `inputs` and `outputs` (places in a clip) and `render` (the file's name, or None).
+    Returns:
+        `metadata`, completed with `inputs` and `outputs` (places in a clip), `render` and `describe` (the file's name,
+        or None), as it stands in the MLmodel file.
 
     Raises:
         ValueError: what is loaded does not answer as the model does, for a batch of 1, 2 or 3 clips, or pictures of
-            another size.
+            another size; or a classifier has another number of classes than there are labels.
     """
     import mlflow.pytorch
     from mlflow.models import Model, ModelSignature
@@ -53,19 +51,25 @@ def save(model: VideoModel, folder: Path, metadata: dict[str, Any]) -> None:
     c = model.config
     picture = (c.height_px, c.width_px, c.channels)
     shape = (len(model.inputs), *picture)
+    answer: tuple[int, ...] = (len(model.outputs), *picture)
+    if model.kind == "classify":
+        answer = (c.classes,)
+        if len(metadata["labels"]) != c.classes:
+            raise ValueError(f"the model tells {c.classes} classes apart, its labels are {len(metadata['labels'])}")
     signature = ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *shape))]),
-        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, len(model.outputs), *picture))]),
+        outputs=Schema([TensorSpec(np.dtype(np.float32), (-1, *answer))]),
     )
-    places = {"inputs": list(model.inputs), "outputs": list(model.outputs)}
+    metadata = metadata | {"inputs": list(model.inputs), "outputs": list(model.outputs)}
+    metadata |= {name: companions.file_of(model, name) for name in (rendering.METHOD, describing.METHOD)}
     packages = {name: version(name).split("+")[0] for name in ("mlflow", "torch", "numpy")}
     mlflow.pytorch.save_model(
-        _Predict(own_memory(model)).eval(),
+        _Predict(companions.own_memory(model)).eval(),
         folder,
         signature=signature,
         input_example=example_clips(2, shape),  # a batch of 1 would fix the batch dimension at 1
         pip_requirements=[f"{name}=={number}" for name, number in packages.items()],
-        metadata={METADATA: metadata | places | {"render": None if render_of(model) is None else RENDER}},
+        metadata={METADATA: metadata},
     )
     for large in ("input_example.json", "serving_input_example.json"):
         (folder / large).unlink(missing_ok=True)
@@ -75,7 +79,9 @@ def save(model: VideoModel, folder: Path, metadata: dict[str, Any]) -> None:
     written.flavors["python_function"]["config"] = {"device": "cpu"}  # an exported model cannot move to another device
     written.save(str(folder / "MLmodel"))
     _verify(model, folder, shape)
-    save_render(model, folder)
+    rendering.save_render(model, folder)
+    describing.save_describe(model, folder)
+    return metadata
 
 
 @torch.no_grad()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from tasks.files import read_json, sha256_of
 from tasks.tracking.store import connected, tracking_uri
 from tasks.tracking.training_runs import log_evaluation, run_of_weights
-from tasks.tracking.versions import CHALLENGER, KIND, LINEAGE, PREFIX, versions_of
+from tasks.tracking.versions import CHALLENGER, DESCRIBE, KIND, LINEAGE, PREFIX, versions_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
+
+SHOWN_LABELS = 12
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,10 @@ def register(name: str, run: Path, evaluation: Path, lineage: dict[str, str], lo
         version = _version_of_weights(client, full, weights_sha256)
         if version is None:
             run_id = run_of_weights(client, uri, name, run, description, weights_sha256)
-            source = _upload(client, run_id, name, run, description, weights_sha256)
+            source, exported = _upload(client, run_id, name, run, description, weights_sha256)
             _make_registered_model(client, full, name)
             tags |= {f"rushes.{key}": lineage[key] for key in LINEAGE if lineage.get(key)}
+            tags |= {DESCRIBE: exported["describe"]} if exported["describe"] else {}
             words = _in_words(name, description, metrics, lineage)
             if lock is not None:
                 client.log_artifact(run_id, str(lock))
@@ -81,22 +86,34 @@ def _version_tags(description: dict[str, Any], metrics: dict[str, Any], weights_
         "rushes.evaluation_sha256": metrics["evaluation_sha256"],
         "rushes.metric": primary["metric"],
         "rushes.higher_is_better": str(primary["higher_is_better"]).lower(),
-        **{f"rushes.{key}": repr(float(primary[key])) for key in ("value", "low", "high")},
+        **{f"rushes.{key}": repr(_number(primary[key])) for key in ("value", "low", "high")},
         "rushes.export_verified": "true",
         KIND: description["kind"],
+        **({"rushes.labels": json.dumps(description["labels"])} if description["kind"] == "classify" else {}),
     }
+
+
+def _number(figure: float | None) -> float:
+    """NaN for what could not be judged."""
+    return math.nan if figure is None else float(figure)
 
 
 def _in_words(name: str, description: dict[str, Any], metrics: dict[str, Any], lineage: dict[str, str]) -> str:
     p = metrics["primary"]
-    if description["kind"] == "reconstruct":
+    judged = f"{metrics['clips']} held-out clips"
+    if description["kind"] == "classify":
+        labels = description["labels"]
+        more = f" and {len(labels) - SHOWN_LABELS} more" if len(labels) > SHOWN_LABELS else ""
+        what = f"{len(labels)} classes ({', '.join(labels[:SHOWN_LABELS])}{more})"
+        judged = f"{metrics['videos']} held-out videos"
+    elif description["kind"] == "reconstruct":
         what = f"{description['latent_floats']} latent floats"
     else:
         shown, answered = (", ".join(map(str, description[key])) for key in ("inputs", "outputs"))
         what = f"frames {shown} to {answered}"
     return (
         f"{description['architecture']} trained on {description['dataset']} (recipe {name}): {p['metric']}"
-        f" {p['value']:.2f} ({p['low']:.2f} to {p['high']:.2f}, 95% over groups) on {metrics['clips']} held-out clips,"
+        f" {p['value']:.2f} ({p['low']:.2f} to {p['high']:.2f}, 95% over groups) on {judged},"
         f" {what}, {description['parameters']:,} parameters;"
         f" commit {lineage.get('git_commit', 'unknown')[:12]}."
     )
@@ -108,8 +125,8 @@ def _version_of_weights(client: MlflowClient, full: str, weights_sha256: str) ->
 
 def _upload(
     client: MlflowClient, run_id: str, name: str, run: Path, description: dict[str, Any], weights_sha256: str
-) -> str:
-    """Export, check and upload; the artifact's address."""
+) -> tuple[str, dict[str, Any]]:
+    """Export, check and upload; the artifact's address, and what the model says of itself."""
     from tasks import modelio
     from tasks.tracking import export
 
@@ -117,9 +134,9 @@ def _upload(
     metadata = {key: description[key] for key in known} | {"recipe": name, "weights_sha256": weights_sha256}
     with tempfile.TemporaryDirectory(prefix="rushes-export-") as folder:
         exported = Path(folder) / "model"
-        export.save(modelio.load_run(run), exported, metadata)
+        metadata = export.save(modelio.load_run(run), exported, metadata)
         client.log_artifacts(run_id, str(exported), "model")
-    return f"{client.get_run(run_id).info.artifact_uri}/model"
+    return f"{client.get_run(run_id).info.artifact_uri}/model", metadata
 
 
 def _make_registered_model(client: MlflowClient, full: str, name: str) -> None:

@@ -61,7 +61,8 @@ def log_evaluation(client: MlflowClient, run_id: str, metrics: dict[str, Any]) -
     flat: dict[str, float] = {}
     for kind, table in {"test": metrics["answers"], "gain": metrics["gains"]}.items():
         for answer, values in table.items():
-            flat |= {f"{kind}.{answer}.{k}": v["value"] for k, v in values.items() if isinstance(v, dict)}
+            known = {k: v["value"] for k, v in values.items() if isinstance(v, dict) and v["value"] is not None}
+            flat |= {f"{kind}.{answer}.{k}": v for k, v in known.items()}
     stamp = info.end_time or info.start_time  # fixed, so that doing it again adds nothing
     logged = [Metric(key, float(value), stamp, 0) for key, value in flat.items() if math.isfinite(value)]
     client.log_batch(run_id, metrics=logged, tags=[RunTag("rushes.evaluation_sha256", metrics["evaluation_sha256"])])

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 PREFIX = "rushes-"
 CHAMPION, CHALLENGER = "champion", "challenger"
 KIND = "rushes.kind"
+DESCRIBE = "rushes.describe"  # the file that makes descriptors; no tag: there is none
 LINEAGE = ("git_commit", "git_dirty", "dvc_lock_sha256", "flow_run_id")
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import models
-from tasks.tracking import rendering
+from tasks.tracking import companions, rendering
 from tests.tasks._tiny import know_tiny
 
 
@@ -29,14 +29,14 @@ def test_pix2pix_is_exported_for_pictures_of_any_size(tmp_path: Path, flow: str)
         frames = np.random.default_rng(height).integers(0, 256, (1, 2, height, width, 3), dtype=np.uint8)
         answer = rendering.apply_render(render, frames, np.array(times, np.float32))
         with torch.no_grad():
-            expected = rendering.render_of(model)(torch.from_numpy(frames), torch.tensor(times)).numpy()
+            expected = model.render(torch.from_numpy(frames), torch.tensor(times)).numpy()
         assert answer.shape == (1, len(times), height, width, 3)
         np.testing.assert_allclose(answer, expected, rtol=0, atol=1e-4)
 
 
 def test_what_answers_at_its_own_size_only_is_not_exported(tmp_path: Path) -> None:
     model = models.build("pix2pix", variant="article", height_px=24, width_px=24, width=4).eval()
-    assert rendering.render_of(model) is None
+    assert companions.file_of(model, rendering.METHOD) is None
     rendering.save_render(model, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
