@@ -19,7 +19,10 @@ from tasks import params
 from tasks.exits import BAD_INPUT
 
 # What DVC says after every stage to people who type it themselves.
-_HINTS = ("To track the changes", "git add", "To enable auto staging", "dvc config", "Use `dvc push`", "Updating lock")
+_HINTS = (
+    "To track the changes", "git add", "To enable auto staging", "dvc config", "Use `dvc push`", "Updating lock",
+    "Ran experiment", "Experiment results have been applied", "WARNING: No file hash info",
+)  # fmt: skip
 
 
 class StageFailedError(RuntimeError):
@@ -118,17 +121,35 @@ def _reasons(changes: list[Any]) -> Iterable[str]:
 def repro(root: Path, stage: str, say: Callable[[str], None], force: bool = False) -> str:
     """Run one stage exactly as `dvc repro --single-item` does, its lines given to `say` as they come; return them.
 
-    DVC leaves its child running when it is killed, and a second run would then write beside it: so the whole process
-    group ends with us, whatever ends us.
-
     Raises:
         StageFailedError: the stage or DVC failed.
     """
-    command = [sys.executable, "-m", "dvc", "repro", "--single-item", *(["--force"] if force else []), stage]
+    return _run(root, ["repro", "--single-item", *(["--force"] if force else []), stage], stage, say, environment())
+
+
+def experiment(
+    root: Path, name: str, stages: Iterable[str], message: str, say: Callable[[str], None], env: dict[str, str]
+) -> str:
+    """Run these stages alone as the DVC experiment `name`, with the files of `root` as they are; return its lines.
+
+    Args:
+        message: of the commit that the experiment becomes.
+        env: variables beside those of `environment`.
+
+    Raises:
+        StageFailedError: a stage or DVC failed; there is no experiment then.
+    """
+    command = ["exp", "run", "--single-item", "--name", name, "--message", message, *stages]
+    return _run(root, command, name, say, environment() | env)
+
+
+def _run(root: Path, arguments: list[str], what: str, say: Callable[[str], None], env: dict[str, str]) -> str:
+    """DVC leaves its child running when it is killed, and a second run would then write beside it: so the whole process
+    group ends with us, whatever ends us."""
     lines: list[str] = []
     with subprocess.Popen(
-        command, cwd=root, env=environment(), text=True, errors="replace", stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        [sys.executable, "-m", "dvc", *arguments], cwd=root, env=env, text=True, errors="replace",
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
     ) as process:  # fmt: skip
         try:
             assert process.stdout is not None
@@ -147,7 +168,7 @@ def repro(root: Path, stage: str, say: Callable[[str], None], force: bool = Fals
     output = "\n".join(lines)
     if code:
         exited = re.search(r"exited with (\d+)", output)
-        raise StageFailedError(stage, int(exited[1]) if exited else None, "\n".join(lines[-15:]))
+        raise StageFailedError(what, int(exited[1]) if exited else None, "\n".join(lines[-15:]))
     return output
 
 
@@ -185,3 +206,30 @@ def _dvc(root: Path, *arguments: str) -> str:
     if done.returncode:
         raise ValueError(f"dvc {' '.join(arguments)} failed in {root}: {done.stderr.strip()[-1500:]}")
     return done.stdout
+
+
+def cache_dir(root: Path) -> Path:
+    """Where DVC keeps the bytes of what the stages wrote."""
+    return Path(_dvc(root, "cache", "dir").strip())
+
+
+def definition(root: Path, stage: str, recipe: str) -> tuple[dict[str, Any], list[str]]:
+    """What dvc.yaml says of a stage of every recipe (`train`, `evaluate`), and its dependencies for one of them."""
+    written: dict[str, Any] = params.read_yaml(root / "dvc.yaml")["stages"][stage]["do"]
+    chosen = params.load(root / "params.yaml").recipe(recipe)
+    names = {"key": recipe, "item.dataset": chosen.dataset, "item.architecture": chosen.architecture}
+    return written, [re.sub(r"\$\{([\w.]+)\}", lambda found: names[found[1]], dep) for dep in written["deps"]]
+
+
+def hashes(root: Path) -> dict[str, str]:
+    """The hash of every output that dvc.lock records, by its path."""
+    lock = root / "dvc.lock"
+    stages = (params.read_yaml(lock) or {}).get("stages", {}) if lock.is_file() else {}
+    return {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", []) if "md5" in out}
+
+
+def make_room(root: Path, stage: str) -> None:
+    """Empty folders for those of a stage's dependencies that nothing has written yet, which DVC would miss."""
+    for dep in params.read_yaml(root / "dvc.yaml")["stages"][stage]["deps"]:
+        if dep.startswith("data/"):
+            (root / dep).mkdir(parents=True, exist_ok=True)

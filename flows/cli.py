@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import _tables
+from flows import _study_command, _tables
 
 app = typer.Typer(
     help="From raw footage to trained, versioned, honestly judged video models.",
@@ -24,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(_study_command.app, name="study")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Recipes = Annotated[
     list[str] | None, typer.Argument(help="Recipes in params.yaml; none: all of them.", show_default=False)

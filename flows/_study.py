@@ -1,0 +1,249 @@
+"""Experiments beside the user's workspace: a second checkout in which DVC runs them, and their results from its cache.
+
+`dvc exp run` in the workspace would put its results in place of the user's, and `--temp` takes the workspace apart
+for a moment (it stashes what is not committed), copies the frames for every experiment and does not see a `dvc.lock`
+that is not committed. A clone that shares Git's objects and DVC's cache has none of that: whatever ends it, the
+workspace was never touched. What comes back is a commit in `refs/exps`, as DVC itself makes one.
+"""
+
+from __future__ import annotations
+
+import configparser
+import contextlib
+import copy
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from flows import _dvc
+from tasks import params, tracking
+from tasks.files import sha256_of, write_text
+from tasks.studies import Experiment
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STAGES = ("train", "evaluate")  # what an experiment runs
+FILES = ("dvc.yaml", "dvc.lock", "params.yaml", ".dvcignore", ".dvc/config")  # whether committed or not
+LINKS = "reflink,hardlink,symlink,copy"  # the frames are read only: nothing need be copied
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What an experiment changes in its recipe; the key of a setting with its value."""
+
+    config: Mapping[str, Any]
+    training: Mapping[str, Any]
+
+    def apply(self, recipe: Any) -> None:
+        recipe.setdefault("config", {}).update(self.config)
+        recipe.setdefault("training", {}).update(self.training)
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a recipe's training and judging left: metrics.json, videos.parquet, the seconds."""
+
+    metrics: dict[str, Any]
+    videos: pd.DataFrame
+    timing: dict[str, Any]
+
+
+def repository(root: Path) -> Path:
+    """The folder of the Git repository that the project lies in.
+
+    Raises:
+        ValueError: there is none, or it has no commit.
+    """
+    try:
+        _git(root, "rev-parse", "--verify", "HEAD")
+        return Path(_git(root, "rev-parse", "--show-toplevel"))
+    except ValueError as error:
+        raise ValueError(
+            f"{root} is in no Git repository with a commit, and an experiment of DVC is a commit beside one; make it:"
+            f" git init && git add . && git commit -m 'The project' ({error})"
+        ) from error
+
+
+def keys(root: Path, recipe: str) -> Callable[[Changes], str]:
+    """The SHA-256 of all that an experiment's result follows from: stages, code, parameters, frames and clips."""
+    values = params.read_yaml(root / "params.yaml")
+    of_data = _dvc.hashes(root)
+    depends: dict[str, str | None] = {}
+    stages = []
+    for stage in STAGES:
+        written, deps = _dvc.definition(root, stage, recipe)
+        stages.append(written)
+        depends |= {dep: sha256_of(root / dep) if (root / dep).is_file() else of_data.get(dep) for dep in deps}
+    depends.pop(f"data/runs/{recipe}", None)  # what the experiment itself writes
+
+    def key(changes: Changes) -> str:
+        changed = copy.deepcopy(values["recipes"][recipe])
+        changes.apply(changed)
+        all_of_it = [stages, changed, values["datasets"][changed["dataset"]]["frames"], depends]
+        return hashlib.sha256(json.dumps(all_of_it, sort_keys=True).encode()).hexdigest()
+
+    return key
+
+
+def finished(root: Path, experiments: Iterable[Experiment]) -> dict[Experiment, str]:
+    """The commits of those that DVC has, made by a study under the same name with the same key."""
+    listed = _git(root, "for-each-ref", "refs/exps", "--format=%(objectname) %(contents:subject)")
+    commits = {subject: commit for commit, _, subject in (line.partition(" ") for line in listed.splitlines())}
+    return {e: commits[_subject(e)] for e in experiments if _subject(e) in commits}
+
+
+def _subject(experiment: Experiment) -> str:
+    return f"{experiment.experiment} {experiment.key}"
+
+
+def results(root: Path, recipe: str, commit: str) -> Results | None:
+    """Of a finished experiment, as DVC's cache has them; None where they are no longer there."""
+    import pandas as pd
+    from dvc.api import DVCFileSystem
+
+    there, evaluation = DVCFileSystem(str(root), rev=commit), f"data/evaluation/{recipe}"
+    try:
+        return Results(
+            json.loads(there.read_text(f"{evaluation}/metrics.json")),
+            pd.read_parquet(io.BytesIO(there.read_bytes(f"{evaluation}/videos.parquet"))),
+            json.loads(there.read_text(f"data/timing/{recipe}.json")),
+        )
+    except FileNotFoundError:
+        return None
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """The second checkout; `project` lies in it as `root` does in its repository."""
+
+    root: Path
+    clone: Path
+    project: Path
+
+    def run(self, recipe: str, experiment: Experiment, changes: Changes, say: Callable[[str], None]) -> str:
+        """Train and judge under these changes; returns the commit that DVC lists in the user's repository.
+
+        Raises:
+            StageFailedError: a stage failed; there is no experiment then.
+        """
+        _edit_params(self.root / "params.yaml", self.project / "params.yaml", recipe, changes)
+        _git(self.project, "add", "--all")  # a file that is not committed yet is part of what is tried
+        with contextlib.chdir(self.root):  # the trainings are listed where the user's are
+            env = {"MLFLOW_TRACKING_URI": tracking.tracking_uri()}
+        stages = [f"{stage}@{recipe}" for stage in STAGES]
+        _dvc.experiment(self.project, experiment.experiment, stages, _subject(experiment), say, env)
+        head = _git(self.clone, "rev-parse", "HEAD")
+        ref = f"refs/exps/{head[:2]}/{head[2:]}/{experiment.experiment}"
+        fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance")
+        _git(self.root, *fetch, str(self.clone), f"+{ref}:{ref}")
+        return _git(self.root, "rev-parse", ref)
+
+
+@contextlib.contextmanager
+def workshop(root: Path, recipe: str) -> Iterator[Workshop]:
+    """A checkout of the project as it is now, what is not committed included; gone when the block ends.
+
+    It lies in the project, on the disk of DVC's cache in most cases, so that the frames are linked. The trainings'
+    checkpoints outlive it: one that was interrupted goes on.
+
+    Raises:
+        ValueError: Git has no commit, or another study runs in the project.
+    """
+    top = repository(root)
+    base = root / "data" / "state" / "studies"
+    clone, states = base / "workshop", base / "states"
+    states.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(base / "lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ValueError(f"another study is running in {root}; wait for it, or stop it") from None
+    try:
+        shutil.rmtree(clone, ignore_errors=True)  # of a study that was killed
+        _git(top, "clone", "--quiet", "--shared", "--no-checkout", str(top), str(clone))
+        _git(clone, "checkout", "--quiet", "--detach", _git(top, "rev-parse", "HEAD"))
+        project = clone / root.relative_to(top)
+        _copy_changes(root, project, recipe)
+        (project / "data").mkdir(exist_ok=True)
+        (project / "data" / "state").symlink_to(states)
+        _configure(root, project)
+        yield Workshop(root, clone, project)
+    finally:
+        shutil.rmtree(clone, ignore_errors=True)
+        lock.release()
+
+
+def _copy_changes(root: Path, project: Path, recipe: str) -> None:
+    """What differs from the commit, and what the stages need, whether Git knows it or not."""
+    changed = _git(root, "diff", "--name-only", "--relative", "-z", "HEAD").split("\0")
+    code = [dep for stage in STAGES for dep in _dvc.definition(root, stage, recipe)[1]]
+    for name in {*filter(None, changed), *FILES, *(dep for dep in code if (root / dep).is_file())}:
+        if (root / name).is_file():
+            (project / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / name, project / name)
+        else:
+            (project / name).unlink(missing_ok=True)
+    _forget_report(project / "dvc.lock")
+
+
+def _forget_report(lock: Path) -> None:
+    """The user's report is none of the experiment's: DVC would list its figures beside every experiment."""
+    kept, inside = [], False
+    for line in lock.read_text(encoding="utf-8").splitlines(keepends=True):
+        if line.startswith("  ") and not line.startswith("   "):
+            inside = line.rstrip() == "  report:"
+        if not inside:
+            kept.append(line)
+    write_text(lock, "".join(kept))
+
+
+def _configure(root: Path, project: Path) -> None:
+    """DVC's cache is the project's, and linked to; commits have an author."""
+    config = configparser.ConfigParser(interpolation=None)
+    config.read(root / ".dvc" / "config.local", encoding="utf-8")
+    config["cache"] = {"dir": str(_dvc.cache_dir(root)), "type": LINKS}
+    with (project / ".dvc" / "config.local").open("w", encoding="utf-8") as stream:
+        config.write(stream)
+    for setting, otherwise in (("user.name", "rushes"), ("user.email", "rushes@localhost")):
+        _git(project, "config", setting, _git(root, "config", "--default", otherwise, "--get", setting))
+
+
+def _edit_params(source: Path, out: Path, recipe: str, changes: Changes) -> None:
+    """Not `dvc exp run --set-param`: it takes the quotes away, without which a pattern in braces is not YAML to DVC."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 10_000
+    yaml.representer.add_representer(
+        type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
+    values = yaml.load(source.read_text(encoding="utf-8"))
+    changes.apply(values["recipes"][recipe])
+    text = io.StringIO()
+    yaml.dump(values, text)
+    write_text(out, text.getvalue())
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """What Git says.
+
+    Raises:
+        ValueError: it refuses, or is not installed.
+    """
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    except FileNotFoundError as error:
+        raise ValueError("git is not installed") from error
+    if done.returncode:
+        raise ValueError(f"git {arguments[0]} failed in {folder}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout.strip()

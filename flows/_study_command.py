@@ -1,0 +1,58 @@
+"""`rushes study`: the studies as commands."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from flows import _tables
+
+app = typer.Typer(help="Train a recipe again and again with one thing changed, and sum up.", no_args_is_help=True)
+
+
+@app.callback()
+def _studies() -> None:
+    """Train a recipe again and again with one thing changed, and sum up."""
+
+
+@app.command()
+def kernel_depth(
+    recipe: Annotated[
+        str | None,
+        typer.Argument(
+            help="A recipe whose architecture has the setting kernel_depth. Default: the only one.", show_default=False
+        ),
+    ] = None,
+    depths: Annotated[str, typer.Option(help="Kernel depths, with commas.")] = "1,3,5,7,increasing,decreasing",
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="Trainings of each depth.")] = 3,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Of each training. Default: the recipe's own.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """How far convolutions should see in time: a DVC experiment for each depth and seed, none of them run twice."""
+    from flows import _dvc
+    from flows._progress import showing
+    from flows.study import kernel_depth as study
+    from tasks.studies import parse_depths
+
+    asked, root = parse_depths(depths), _dvc.project_root()
+    with showing():
+        result = study(recipe, asked, seeds, steps, root)
+    if as_json:
+        _tables.show(result, True)
+        return
+    rows = []
+    for row in result["study"]["table"]:
+        judged = row["mean"] is not None
+        rows.append({
+            "depth": row["depth"],
+            "video accuracy": f"{row['mean']:.1%}" if judged else "diverged",
+            "95% interval": f"{row['low']:.1%} to {row['high']:.1%}" if judged else "",
+            "each seed": ", ".join("diverged" if a is None else f"{a:.1%}" for a in row["seeds"]),
+            "parameters": f"{row['parameters']:,}" if judged else "",
+        })  # fmt: skip
+    _tables.show(rows, False)
+    sys.stdout.write(f"\nReport: {result['report']}\n")

@@ -1,0 +1,201 @@
+"""Studies: one recipe trained again and again with one thing changed, every training a DVC experiment.
+
+    footage > ... > assemble | experiment, experiment, ... | summary              | report
+    in the workspace         | beside it, see `_study`     | data/studies/*.json  | dvc repro report
+
+An experiment that is there already, under the same name with the same code, parameters and data, is taken as it is.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from flows import _dvc, _study
+from flows._progress import progress
+from flows._study import Changes, Results, Workshop
+from flows.lifecycle import run_stage
+from tasks import files, params, studies
+from tasks.exits import DIVERGED
+from tasks.params import Params
+from tasks.studies import Depth, Experiment
+
+KERNEL_DEPTH = "kernel-depth"
+OUT = Path("data/studies/kernel_depth.json")
+
+
+def has_kernel_depth(architecture: str) -> bool:
+    """Does it classify, and can its kernels be given another extent in time?"""
+    import models
+
+    if architecture not in models.names():
+        return False
+    module = importlib.import_module(f"models.{architecture}")
+    return module.Model.kind == "classify" and any(f.name == "kernel_depth" for f in fields(module.Config))
+
+
+def choose_recipe(known: Params, recipe: str | None) -> str:
+    """The recipe of that name, or the only one that can be studied.
+
+    Raises:
+        ValueError: it cannot be studied, or there are none, or several to choose from.
+    """
+    able = [name for name, r in known.recipes.items() if has_kernel_depth(r.architecture)]
+    if recipe is None:
+        if len(able) != 1:
+            which = f"one of {', '.join(able)}: rushes study {KERNEL_DEPTH} {able[0]}" if able else "none has it"
+            raise ValueError(f"name a recipe of an architecture with the setting kernel_depth; {which}")
+        return able[0]
+    architecture = known.recipe(recipe).architecture
+    if recipe not in able:
+        raise ValueError(
+            f"recipes.{recipe} is of the architecture {architecture}, which does not classify or has no setting"
+            f" kernel_depth; recipes that can be studied: {', '.join(able) or 'none'}"
+        )
+    return recipe
+
+
+@task(task_run_name="{experiment.experiment}", retries=0, cache_policy=NO_CACHE)
+def run_experiment(shop: Workshop, recipe: str, experiment: Experiment, changes: Changes) -> Results | str:
+    """Train and judge; the results, or what the training said when its loss stopped being a number."""
+    logger, shown, name = get_run_logger(), progress(), experiment.experiment
+
+    def say(line: str) -> None:
+        logger.info(line)
+        shown.line(line)
+
+    shown.start(name)
+    try:
+        commit = shop.run(recipe, experiment, changes, say)
+    except _dvc.StageFailedError as error:
+        if error.exit_code != DIVERGED:
+            shown.end(name, "failed")
+            raise
+        shown.end(name, "diverged")
+        said = [line.removeprefix("error: ") for line in str(error).splitlines() if line.startswith("error: ")]
+        return said[0] if said else "its loss stopped being a number"
+    found = _study.results(shop.root, recipe, commit)
+    assert found is not None
+    shown.end(name, f"video accuracy {found.metrics['primary']['value']:.1%}")
+    return found
+
+
+@flow(name="study")
+def kernel_depth(
+    recipe: str | None = None,
+    depths: list[Depth] | None = None,
+    seeds: int = 3,
+    steps: int | None = None,
+    project: Path | None = None,
+) -> dict[str, Any]:
+    """Train a recipe with every depth and seed, sum up, report (Tran et al. 2015, section 3.2).
+
+    Args:
+        recipe: a key under `recipes`; None: the only one whose architecture has a setting kernel_depth.
+        depths: None: all that `tasks.studies` knows.
+        seeds: trainings of each depth, with the seeds 0 to `seeds` - 1.
+        steps: of each training; None: the recipe's own.
+        project: the project's folder; None: the working folder or the nearest one above it that is a project.
+
+    Returns:
+        ``{"study": the JSON's content, "ran": names, "taken": names, "report": path of the page}``.
+
+    Raises:
+        ValueError: no project, no Git commit, a recipe that cannot be studied.
+        StageFailedError: a stage failed for another reason than that a training diverged.
+    """
+    root = _dvc.project_root(project)
+    known = params.load(root / "params.yaml")
+    recipe = choose_recipe(known, recipe)
+    _study.repository(root)
+    if seeds < 1:
+        raise ValueError(f"--seeds is {seeds}; it must be 1 or more")
+    depths = list(depths or studies.KERNEL_DEPTHS)
+    shown, data_stages = progress(), _data_stages(root, recipe)
+    shown.stages(len(data_stages))
+    for stage in data_stages:
+        run_stage(root, stage)
+
+    shown.stages(1)
+    shown.start("plan")
+    changes = _experiments(root, recipe, depths, seeds, steps)
+    outcomes: dict[Experiment, Results | str] = _known(root, recipe, changes)
+    to_run = [experiment for experiment in changes if experiment not in outcomes]
+    shown.stages(len(to_run) + 1)
+    shown.end("plan", f"{len(changes)} experiments: {len(to_run)} to run, {len(outcomes)} taken from before")
+    if to_run:
+        with _study.workshop(root, recipe) as shop:
+            for experiment in to_run:
+                outcomes[experiment] = run_experiment(shop, recipe, experiment, changes[experiment])
+
+    summary = _summary(known, recipe, depths, seeds, steps, {e: outcomes[e] for e in changes})
+    files.write_json(root / OUT, summary)
+    _dvc.make_room(root, "report")
+    run_stage(root, "report")
+    page = _dvc.outputs(root, "report")[0] / "study-kernel-depth.html"
+    get_run_logger().info(f"The study is {page}")
+    names = [experiment.experiment for experiment in to_run]
+    return {"study": summary, "ran": names, "taken": len(changes) - len(names), "report": str(page)}
+
+
+def _data_stages(root: Path, recipe: str) -> list[str]:
+    """What a training of the recipe needs, in the order it runs."""
+    dag = _dvc.graph(root)
+    before = nx.ancestors(dag, f"train@{recipe}")
+    return [stage for stage in nx.lexicographical_topological_sort(dag) if stage in before]
+
+
+def _experiments(
+    root: Path, recipe: str, depths: list[Depth], seeds: int, steps: int | None
+) -> dict[Experiment, Changes]:
+    key, found = _study.keys(root, recipe), {}
+    for seed in range(seeds):  # the seeds one after the other: a study that is stopped has something of every depth
+        for depth in depths:
+            changes = Changes({"kernel_depth": depth}, {"seed": seed} | ({"steps": steps} if steps else {}))
+            name = f"{recipe}-{KERNEL_DEPTH}-{depth}-seed-{seed}"
+            found[Experiment(depth, seed, name, key(changes))] = changes
+    return found
+
+
+def _known(root: Path, recipe: str, experiments: Iterable[Experiment]) -> dict[Experiment, Results | str]:
+    """What needs no computing again: what DVC has, and what was seen to diverge."""
+    experiments = list(experiments)
+    found: dict[Experiment, Results | str] = {}
+    for experiment, commit in _study.finished(root, experiments).items():
+        if (results := _study.results(root, recipe, commit)) is not None:
+            found[experiment] = results
+    rows = files.read_json(root / OUT)["experiments"] if (root / OUT).is_file() else []
+    said = {(row["experiment"], row["key"]): row["diverged"] for row in rows if row["diverged"]}
+    return found | {e: said[e.experiment, e.key] for e in experiments if (e.experiment, e.key) in said}
+
+
+def _summary(
+    known: Params,
+    name: str,
+    depths: list[Depth],
+    seeds: int,
+    steps: int | None,
+    outcomes: dict[Experiment, Results | str],
+) -> dict[str, Any]:
+    recipe = known.recipes[name]
+    judged = [found for found in outcomes.values() if not isinstance(found, str)]
+    rows = [
+        studies.diverged(experiment, found)
+        if isinstance(found, str)
+        else studies.scored(experiment, found.metrics, found.videos, found.timing)
+        for experiment, found in outcomes.items()
+    ]
+    about = {
+        "study": KERNEL_DEPTH, "recipe": name, "dataset": recipe.dataset, "steps": steps or recipe.training.steps,
+        "chance": judged[0].metrics["chance"] if judged else None, "depths": depths, "seeds": list(range(seeds)),
+    }  # fmt: skip
+    groups = studies.groups_of(judged[0].videos) if judged else {}
+    own = recipe.config.get("kernel_depth")
+    return studies.summarise(about, rows, groups, own if isinstance(own, int | str) else None, recipe.evaluation)
