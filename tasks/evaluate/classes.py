@@ -6,7 +6,6 @@ linear SVM on the model's own descriptor answer whole videos. What is fitted is 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +46,10 @@ def evaluate(subject: Subject, folder: Path) -> dict[str, Any]:
     labels = _labels(test)
     train = ClipDataset(subject.frames, subject.clips, "train")
     about = {**videos.pixel_measures(), **_descriptor(subject)}
-    learned = _described(videos.of_training(train, about, settings.batch_clips))
+    learned = videos.described(videos.of_training(train, about, settings.batch_clips))
     probabilities = _probabilities(_model_call(subject, "predict"), labels, _whose(subject))
     seen, found = videos.of_test(test, {**about, "probabilities": probabilities}, settings.batch_clips)
-    seen = _described(seen)
+    seen = videos.described(seen)
     answers = [*_of_descriptor(learned, seen), *baselines.of_videos(_seen(learned), _seen(seen))]
     judged = Judgement(test, seen, found["probabilities"], answers)
 
@@ -135,16 +134,6 @@ def _finite(measure: Measure, whose: str) -> Measure:
         return output
 
     return checked
-
-
-def _described(seen: Videos) -> Videos:
-    """Descriptors averaged over the video, then L2-normalised (Tran et al. 2015, section 3.3)."""
-    if "descriptor" not in seen.means:
-        return seen
-    mean = seen.means["descriptor"]
-    length = np.linalg.norm(mean, axis=1, keepdims=True)
-    unit = np.divide(mean, length, out=np.zeros_like(mean), where=length > 0)
-    return replace(seen, means={**seen.means, "descriptor": unit})
 
 
 def _seen(of: Videos) -> Seen:

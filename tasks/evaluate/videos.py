@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,6 +49,16 @@ def of_test(test: ClipDataset, measures: dict[str, Measure], batch_clips: int) -
 def of_training(train: ClipDataset, measures: dict[str, Measure], batch_clips: int) -> Videos:
     """Over clips about `TRAINING_SPACING_FRAMES` apart, `TRAINING_CLIPS` a video at most."""
     return _pass(train, _chosen(train.table), measures, batch_clips)[0]
+
+
+def described(seen: Videos) -> Videos:
+    """Descriptors averaged over the video, then L2-normalised (Tran et al. 2015, section 3.3)."""
+    if "descriptor" not in seen.means:
+        return seen
+    mean = seen.means["descriptor"]
+    length = np.linalg.norm(mean, axis=1, keepdims=True)
+    unit = np.divide(mean, length, out=np.zeros_like(mean), where=length > 0)
+    return replace(seen, means={**seen.means, "descriptor": unit})
 
 
 def pixel_measures() -> dict[str, Measure]:
