@@ -1,4 +1,4 @@
-"""What stands on a dataset's page of the report (sources, splits, rejects, leakage check), as plain values."""
+"""What stands on a dataset's page of the report (warnings, splits, classes, rejects, sources), as plain values."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SOURCES_SHOWN = 200
+REJECTS_SHOWN = 200
 GROUPS_SHOWN = 40
 SPLITS = ("train", "validation", "test")
-TEXT = ("source", "path", "kind", "label", "group", "stage", "reason", "sha256")
+TEXT = ("source", "path", "kind", "label", "group", "stage", "reason", "sha256", "note")
 
 
 def data_page(dataset: str, data: Path) -> dict[str, Any]:
     """One dataset's page; what has not run yet is left out, and the page says so."""
     folder = {stage: data / stage / dataset for stage in ("cuts", "frames", "clips")}
-    sources = csv_if_there(folder["frames"] / "sources.csv", TEXT)
-    sources = csv_if_there(folder["cuts"] / "sources.csv", TEXT) if sources is None else sources
-    rejects = csv_if_there(folder["frames"] / "rejects.csv", TEXT)
-    rejects = csv_if_there(folder["cuts"] / "rejects.csv", TEXT) if rejects is None else rejects
+    sources = _latest("sources.csv", folder["frames"], folder["cuts"])
+    rejects = _latest("rejects.csv", folder["clips"], folder["frames"], folder["cuts"])
     clips = parquet_if_there(folder["clips"] / "clips.parquet")
     summary = json_if_there(folder["clips"] / "summary.json")
     page: dict[str, Any] = {
@@ -33,18 +32,27 @@ def data_page(dataset: str, data: Path) -> dict[str, Any]:
         "facts": [],
         "splits": [],
     }
-    page |= {"labels": [], "leakage": _leakage(summary), "sources": [], "more_sources": None}
-    page["rejects"] = None if rejects is None else rejects.to_dict("records")
+    page |= {"classes": [], "leakage": _leakage(summary), "sources": [], "more_sources": None}
+    page |= {"warnings": (summary or {}).get("warnings", []), "more_rejects": None}
+    page["rejects"] = None if rejects is None else rejects.head(REJECTS_SHOWN).to_dict("records")
+    left_out = 0 if rejects is None else len(rejects)
+    if left_out > REJECTS_SHOWN:
+        page["more_rejects"] = f"{left_out - REJECTS_SHOWN:,} more are in rejects.csv of the clips."
     if sources is None:
         return page
     page["line"] = f"{len(sources):,} source{'s' * (len(sources) != 1)}"
     if clips is not None:
         clips = clips.assign(group=clips["group"].astype(str), label=clips["label"].astype(str))
-        page |= _split_rows(clips)
+        page |= {"splits": _split_rows(clips), "classes": _class_rows(clips)}
         page["line"] += f", {len(clips):,} clips of {int(clips['length'].max())} frames" if len(clips) else ", no clips"
-    left_out = len(page["rejects"] or [])
-    page["line"] += f"; {left_out} file{'s' * (left_out != 1)} left out"
+    page["line"] += f"; {left_out:,} file{'s' * (left_out != 1)} left out"
     return page | _source_rows(sources, clips) | {"facts": _facts(sources, clips)}
+
+
+def _latest(name: str, *folders: Path) -> pd.DataFrame | None:
+    """The table as the last stage that ran left it."""
+    found = (csv_if_there(folder / name, TEXT) for folder in folders)
+    return next((table for table in found if table is not None), None)
 
 
 def _facts(sources: pd.DataFrame, clips: pd.DataFrame | None) -> list[dict[str, Any]]:
@@ -53,15 +61,14 @@ def _facts(sources: pd.DataFrame, clips: pd.DataFrame | None) -> list[dict[str, 
         fact("Sources", f"{len(sources):,}", ", ".join(sorted(set(sources["kind"])))),
         fact("Footage", f"{seconds / 60:,.1f} min" if seconds >= 60 else f"{seconds:,.1f} s"),
         fact("Groups", f"{sources['group'].nunique():,}"),
-        fact("Classes", f"{sources['label'].nunique():,}"),
+        fact("Classes", f"{len(set(sources['label']) - {''}):,}"),
     ]
     if clips is not None:
         facts.append(fact("Clips", f"{len(clips):,}"))
     return facts
 
 
-def _split_rows(clips: pd.DataFrame) -> dict[str, Any]:
-    labels = sorted(set(clips["label"]))
+def _split_rows(clips: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
     for split in SPLITS:
         part = clips[clips["split"] == split]
@@ -71,10 +78,21 @@ def _split_rows(clips: pd.DataFrame) -> dict[str, Any]:
         named = ", ".join(groups[:GROUPS_SHOWN]) + (
             f" and {len(groups) - GROUPS_SHOWN} more" if len(groups) > GROUPS_SHOWN else ""
         )
-        counts = part["label"].value_counts()
-        row = {"split": split, "clips": len(part), "sources": part["source"].nunique(), "groups": named}
-        rows.append(row | {"labels": [int(counts.get(label, 0)) for label in labels]})
-    return {"splits": rows, "labels": labels}
+        rows.append({"split": split, "clips": len(part), "sources": part["source"].nunique(), "groups": named})
+    return rows
+
+
+def _class_rows(clips: pd.DataFrame) -> list[dict[str, Any]]:
+    """A row a class, in the order of the classes; its clips in each of the splits that `_split_rows` has."""
+    splits = [split for split in SPLITS if (clips["split"] == split).any()]
+    rows = []
+    for label, part in clips.groupby("label"):
+        if label == "":  # a dataset without classes
+            continue
+        counts = part["split"].value_counts()
+        row = {"label": label, "groups": part["group"].nunique(), "sources": part["source"].nunique()}
+        rows.append(row | {"clips": [int(counts.get(split, 0)) for split in splits]})
+    return rows
 
 
 def _leakage(summary: dict[str, Any] | None) -> list[tuple[str, str]]:
