@@ -16,12 +16,16 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 
 STRIP_FRAMES = 8
+LONG_STRIP_FRAMES = 16  # of strips in which every frame of a usual clip counts
 PANEL_PX = 192  # video panels are enlarged up to about this height
 PANEL_GAP_PX = 4
 STRIP_FRAME_PX = 192  # frames wider than this are thinned out for the page
 GAP_LEVEL = 128
 PAPER, PENCIL = (250, 250, 248), (40, 40, 40)
+STRONG, SOFT = (0, 114, 178), (176, 182, 190)
 WEBP_QUALITY = 92  # of 100, for photographs on pages that hold dozens; a fifth of their PNG
+HEAT_COLOURS = "hot"
+HEAT_GROUND = 0.65  # of a frame's brightness under the heat
 ERROR_COLOURS = "magma"  # even steps look even, also to colour-blind eyes and in grey
 
 
@@ -50,6 +54,17 @@ def error_colours(error_HW: NDArray[np.float64], scale: float) -> Image:
     return np.rint(coloured * 255).astype(np.uint8)
 
 
+def heat(frame_HWC: NDArray[np.uint8], saliency_HW: NDArray[np.uint8]) -> Image:
+    """The frame in gray, darkened, and over it what counted, the brighter the more (0 to 255)."""
+    from matplotlib import colormaps
+
+    gray = frame_HWC.astype(np.float64).mean(axis=-1, keepdims=True).repeat(3, axis=-1)
+    share = saliency_HW[..., None] / 255.0
+    colour = np.asarray(colormaps[HEAT_COLOURS](saliency_HW / 255.0))[..., :3] * 255.0
+    mixed: Image = np.rint(HEAT_GROUND * gray * (1.0 - share) + colour * share).astype(np.uint8)
+    return mixed
+
+
 def enlarged(image: Image, factor: int) -> Image:
     """Each pixel as a square, so that it can be seen."""
     return np.kron(image, np.ones((factor, factor, 1), np.uint8))
@@ -68,9 +83,9 @@ def panels(clip_HWC: NDArray[np.uint8], output_HWC: NDArray[np.uint8], scale: fl
     return np.concatenate([parts[0], between, parts[1], between, parts[2]], axis=1)
 
 
-def shown_frames(length: int) -> list[int]:
+def shown_frames(length: int, most: int = STRIP_FRAMES) -> list[int]:
     """The frames of a clip that a strip shows: first, last, and evenly between."""
-    return sorted({int(i) for i in np.linspace(0, length - 1, min(STRIP_FRAMES, length)).round()})
+    return sorted({int(i) for i in np.linspace(0, length - 1, min(most, length)).round()})
 
 
 def strip(frames_THWC: Image) -> Image:
@@ -131,14 +146,18 @@ def colour_bar_uri() -> str:
     return png_uri(error_colours(np.linspace(0.0, 1.0, 256)[None].repeat(12, axis=0), 1.0))
 
 
-def labelled_strip(rows: Sequence[tuple[str, Image]]) -> Image:
-    """Strips under one another with their names at the left, enlarged, on paper white: the README's picture."""
+def labelled_strip(rows: Sequence[tuple[str, Image]], label: int = 190, margin: int = 20) -> Image:
+    """Strips under one another with their names at the left, enlarged, on paper white: the README's picture.
+
+    Args:
+        label, margin: pixels for the names, and around it all.
+    """
     from PIL import Image as Pillow
     from PIL import ImageDraw, ImageFont
 
     factor = max(1, round(1000 / rows[0][1].shape[1]))
     height, width = rows[0][1].shape[0] * factor, rows[0][1].shape[1] * factor
-    margin, label, gap = 20, 190, 8
+    gap = 8
     page = Pillow.new("RGB", (label + width + 2 * margin, len(rows) * (height + gap) - gap + 2 * margin), PAPER)
     pen, font = ImageDraw.Draw(page), ImageFont.load_default(size=24)
     for number, (name, image) in enumerate(rows):
@@ -180,4 +199,45 @@ def labelled_columns(columns: Sequence[tuple[str, Image, Image]]) -> Image:
         for row, image in enumerate(images):
             enlarged = Pillow.fromarray(rgb(image)).resize((width, height), Pillow.Resampling.LANCZOS)
             page.paste(enlarged, (left, margin + label + row * (height + gap)))
+    return np.asarray(page)
+
+
+def labelled_bars(rows: Sequence[tuple[str, float, float, float, bool]], line: float, height_px: int) -> Image:
+    """Shares of 0 to 1 as bars under their names on paper white, with a whisker over each interval and a dashed line.
+
+    Args:
+        rows: name, value, low, high, and whether the bar stands out.
+        line: a share that all are held against: chance.
+    """
+    from PIL import Image as Pillow
+    from PIL import ImageDraw, ImageFont
+
+    width, right = 460, 74
+    page = Pillow.new("RGB", (width + right, height_px), PAPER)
+    pen, font = ImageDraw.Draw(page), ImageFont.load_default(size=20)
+    step = height_px / len(rows)
+    for number, (name, value, low, high, strong) in enumerate(rows):
+        top = number * step
+        middle, bar = top + 0.68 * step, 0.2 * step
+        pen.text((0, top + 0.26 * step), name, fill=PENCIL, font=font, anchor="lm")
+        pen.rectangle((0, middle - bar, value * width, middle + bar), fill=STRONG if strong else SOFT)
+        pen.line((low * width, middle, high * width, middle), fill=PENCIL, width=3)
+        pen.text((max(value, high) * width + 10, middle), f"{value:.0%}", fill=PENCIL, font=font, anchor="lm")
+        for y in range(round(middle - 1.5 * bar), round(middle + 1.5 * bar), 8):
+            pen.line((line * width, y, line * width, y + 4), fill=PENCIL, width=2)
+    return np.asarray(page)
+
+
+def beside(left: Image, right: Image, caption: str) -> Image:
+    """Two pictures of one height on paper white, and a line of text under them."""
+    from PIL import Image as Pillow
+    from PIL import ImageDraw, ImageFont
+
+    margin, room, below = 20, 50, 30
+    size = (left.shape[1] + right.shape[1] + room + 2 * margin, left.shape[0] + below + 2 * margin)
+    page = Pillow.new("RGB", size, PAPER)
+    page.paste(Pillow.fromarray(left), (margin, margin))
+    page.paste(Pillow.fromarray(right), (margin + left.shape[1] + room, margin))
+    font = ImageFont.load_default(size=18)
+    ImageDraw.Draw(page).text((margin, size[1] - margin), caption, fill=PENCIL, font=font, anchor="ls")
     return np.asarray(page)

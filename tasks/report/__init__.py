@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,11 +18,13 @@ from tasks.params import Params
 from tasks.report import readme_pictures
 from tasks.report.data_page import data_page
 from tasks.report.index_page import comparisons, index_set
-from tasks.report.pages import KINDS, bar, data_href, href
+from tasks.report.kinds import KINDS, Measure, decimal
+from tasks.report.pages import bar, data_href, href
 from tasks.report.questions import Comparison
 from tasks.report.recipe_page import recipe_page
 from tasks.report.results import Result
 from tasks.report.results import load as load_results
+from tasks.report.study_page import study_pages
 from tasks.report.verdicts import against_baselines, against_champion, in_order
 from tasks.scores import answer_rows, write_csv
 
@@ -31,17 +32,22 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
+KEPT = (  # of an evaluation's metrics.json, in the report's own; what a kind has
+    "architecture", "variant", "kind", "dataset", "inputs", "outputs", "latent_floats", "parameters", "labels", "clips",
+    "videos", "groups", "primary", "answers", "gains", "chance", "calibration", "descriptor_floats", "warnings",
+)  # fmt: skip
 
 
 def run(params: Params, data: Path, out: Path) -> None:
     """Write the site into the folder `out`, whole or not at all.
 
-    Writes `index.html`, `recipe-<recipe>.html`, `data-<dataset>.html`, `metrics.json`, `plots/answers.csv`,
-    `plots/losses.csv`, and the README's pictures where a recipe was judged: `strip.png` of models that rebuild,
-    `between.png` of models that interpolate. A recipe or dataset without results is shown as such.
+    Writes `index.html`, `recipe-<recipe>.html`, `data-<dataset>.html`, `study-<study>.html`, `metrics.json`,
+    `plots/answers.csv`, `plots/losses.csv`, and the README's pictures where a recipe was judged: `strip.png` of models
+    that rebuild, `between.png` of models that interpolate, `motion.png` of models that classify. A recipe or dataset
+    without results is shown as such.
 
     Args:
-        data: holds cuts, frames, clips, runs, timing, evaluation, registry; any of them may be missing.
+        data: holds cuts, frames, clips, runs, timing, evaluation, registry, studies; any of them may be missing.
     """
     results = load_results(params, data)
     asked = comparisons(results)
@@ -52,11 +58,13 @@ def run(params: Params, data: Path, out: Path) -> None:
     }
     sets = {key: members for key, members in sets.items() if members}
     data_pages = [data_page(name, data) for name in params.datasets]
+    studies = study_pages(data)
     links = [{"href": "index.html", "text": "Overview", "break": False}]
     links += [{"href": href(r), "text": r.name, "break": n == 0} for n, r in enumerate(results)]
     links += [
         {"href": data_href(name), "text": f"Data: {name}", "break": n == 0} for n, name in enumerate(params.datasets)
     ]
+    links += [{"href": s["href"], "text": s["title"], "break": n == 0} for n, s in enumerate(studies)]
     site = {"title": params.report.title, "links": links, "moving_range": MOVING_RANGE}
     environment = _environment(site | {"kinds": [kind for _, kind in sets]})
     with files.replacing_folder(out) as folder:
@@ -69,9 +77,11 @@ def run(params: Params, data: Path, out: Path) -> None:
         for members in sets.values():
             scale = bar(members)
             for result in members:
-                page(href(result), "recipe.html", page=recipe_page(result, scale, asked, params.report.strips))
+                page(href(result), "recipe.html", page=recipe_page(result, members, scale, asked, params.report.strips))
         for dataset in data_pages:
             page(dataset["href"], "data.html", page=dataset)
+        for study in studies:
+            page(study["href"], "study.html", page=study)
         files.write_json(folder / "metrics.json", _figures(results, asked))
         _plots(results, folder / "plots")
         readme_pictures.write(list(sets.values()), folder)
@@ -91,27 +101,20 @@ def _environment(site: dict[str, Any]) -> Environment:
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     environment.globals |= {"site": site, "style": Markup(style), "style_hash": Markup(f"sha256-{digest}")}
-    environment.filters |= {"dec": _decimal, "whole": _whole, "milli": _milli, "signed": _signed}
+    environment.filters |= {"dec": decimal, "whole": _whole, "signed": _signed, "num": _number}
     return environment
 
 
-def _decimal(value: float | None, digits: int) -> str:
-    """A figure with a true minus sign; an en dash where there is none."""
-    if value is None or not math.isfinite(float(value)):
-        return "–"
-    return f"{float(value):,.{digits}f}".replace("-", "−")
-
-
 def _whole(value: float | None) -> str:
-    return _decimal(value, 0)
-
-
-def _milli(value: float | None, digits: int) -> str:
-    return _decimal(None if value is None else value * 1e3, digits)
+    return decimal(value, 0)
 
 
 def _signed(value: float, digits: int) -> str:
-    return ("+" if value > 0 else "") + _decimal(value, digits)
+    return ("+" if value > 0 else "") + decimal(value, digits)
+
+
+def _number(value: float | None, measure: Measure) -> str:
+    return measure.number(value)
 
 
 def _figures(results: Sequence[Result], asked: Sequence[Comparison]) -> dict[str, Any]:
@@ -121,21 +124,7 @@ def _figures(results: Sequence[Result], asked: Sequence[Comparison]) -> dict[str
         if r.metrics is None:
             recipes[r.name] = {"status": r.status}
             continue
-        kept = (
-            "architecture",
-            "variant",
-            "kind",
-            "dataset",
-            "inputs",
-            "outputs",
-            "latent_floats",
-            "parameters",
-            "clips",
-            "groups",
-            "primary",
-            "answers",
-            "gains",
-        )
+        kept = [key for key in KEPT if key in r.metrics]
         told = {v.answer: {"outcome": v.outcome, "sentence": v.sentence} for v in against_baselines(r.metrics)}
         champion = against_champion(r.record, r.metrics["weights_sha256"])
         recipes[r.name] = {key: r.metrics[key] for key in kept} | {
@@ -150,7 +139,7 @@ def _figures(results: Sequence[Result], asked: Sequence[Comparison]) -> dict[str
             "first": c.first,
             "second": c.second,
             "comparable": c.comparable,
-            "psnr_db": c.difference,
+            c.metric: c.difference,
             "sentence": c.sentence,
         }
         for c in asked

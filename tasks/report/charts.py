@@ -17,6 +17,7 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 20, 10, 40
 ROW = 30  # height of a row of `interval_chart`
 LABEL = 178  # width of its labels
 SERIES = 4  # colours and dashes in the style
+LOG_TICK_ROOM = 34.0  # between the labels of a logarithmic axis
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Mark:
     low: float
     high: float
     strong: bool = False
+    dots: tuple[float, ...] = ()  # single values that it is the mean of, small below it
 
 
 def _ticks(low: float, high: float, most: int, whole: bool = False) -> list[float]:
@@ -67,8 +69,26 @@ def _points(x: Values, y: Values) -> str:
     return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
 
 
-def line_chart(lines: Sequence[Line], *, x_label: str, y_label: str, title: str) -> Markup:
+def _log_ticks(values: Sequence[float], start: float, end: float) -> list[float]:
+    """The values themselves, without those whose labels would touch the one before."""
+    places = np.interp(np.log(values), (np.log(min(values)), np.log(max(values))), (start, end))
+    kept: list[float] = []
+    last = -np.inf
+    for value, place in zip(values, places, strict=True):
+        if place - last >= LOG_TICK_ROOM:
+            kept.append(value)
+            last = place
+    return kept
+
+
+def open_chart(width: float, height: float, title: str) -> Markup:
+    return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(width, height, title)
+
+
+def line_chart(lines: Sequence[Line], *, x_label: str, y_label: str, title: str, log_x: bool = False) -> Markup:
     """Curves over a common axis, with a legend when there is more than one. `title` is what a screen reader says.
+
+    With `log_x` equal factors are equally far apart, and the ticks are the lines' own x (above 0).
 
     Raises:
         ValueError: no line holds a finite point.
@@ -84,28 +104,24 @@ def line_chart(lines: Sequence[Line], *, x_label: str, y_label: str, title: str)
         raise ValueError(f"chart {title!r} has no point to draw")
     x_all = np.concatenate([x for _, x, *_ in kept])
     y_low, y_high = _range(np.concatenate([np.concatenate(k[2:]) for k in kept]).tolist())
-    x_low, x_high = float(x_all.min()), float(x_all.max())
+    bend = np.log if log_x else np.asarray
+    x_low, x_high = float(bend(x_all.min())), float(bend(x_all.max()))
     x_high += x_high == x_low
 
     def across(x: Values) -> Values:
-        return LEFT + (np.asarray(x) - x_low) / (x_high - x_low) * (WIDTH - LEFT - RIGHT)
+        return LEFT + (bend(np.asarray(x)) - x_low) / (x_high - x_low) * (WIDTH - LEFT - RIGHT)
 
     def up(y: Values) -> Values:
         return HEIGHT - BOTTOM - (np.asarray(y) - y_low) / (y_high - y_low) * (HEIGHT - TOP - BOTTOM)
 
-    parts = [Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(WIDTH, HEIGHT, title)]
-    y_ticks, x_ticks = _ticks(y_low, y_high, 5), _ticks(x_low, x_high, 6, whole=bool((x_all == x_all.round()).all()))
-    for tick in y_ticks:
-        at = float(up(np.asarray(tick)))
-        parts.append(Markup('<path class="grid" d="M{} {:.1f}H{}"/>').format(LEFT, at, WIDTH - RIGHT))
-        parts.append(
-            Markup('<text class="tick end" x="{}" y="{:.1f}">{}</text>').format(LEFT - 7, at + 4, _label(tick, y_ticks))
-        )
-    for tick in x_ticks:
-        at, text = float(across(np.asarray(tick))), _label(tick, x_ticks)
-        parts.append(
-            Markup('<text class="tick mid" x="{:.1f}" y="{}">{}</text>').format(at, HEIGHT - BOTTOM + 17, text)
-        )
+    if log_x:
+        x_ticks = _log_ticks(np.unique(x_all).tolist(), LEFT, WIDTH - RIGHT)
+    else:
+        x_ticks = _ticks(x_low, x_high, 6, whole=bool((x_all == x_all.round()).all()))
+    y_ticks = _ticks(y_low, y_high, 5)
+    parts = [open_chart(WIDTH, HEIGHT, title)]
+    parts += [_level(float(up(np.asarray(tick))), _label(tick, y_ticks)) for tick in y_ticks]
+    parts += [_below(float(across(np.asarray(tick))), _label(tick, x_ticks)) for tick in x_ticks]
     parts.append(Markup('<path class="axis" d="M{} {}H{}"/>').format(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT))
     parts.append(
         Markup('<text class="tick mid" x="{}" y="{}">{}</text>').format((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5, x_label)
@@ -121,6 +137,16 @@ def line_chart(lines: Sequence[Line], *, x_label: str, y_label: str, title: str)
     return _legend([line.name for line in lines], y_label) + Markup("").join(parts)
 
 
+def _level(y: float, label: str) -> Markup:
+    """A line of the grid with its figure at the left."""
+    grid = Markup('<path class="grid" d="M{} {:.1f}H{}"/>').format(LEFT, y, WIDTH - RIGHT)
+    return grid + Markup('<text class="tick end" x="{}" y="{:.1f}">{}</text>').format(LEFT - 7, y + 4, label)
+
+
+def _below(x: float, label: str) -> Markup:
+    return Markup('<text class="tick mid" x="{:.1f}" y="{}">{}</text>').format(x, HEIGHT - BOTTOM + 17, label)
+
+
 def _legend(names: Sequence[str], y_label: str) -> Markup:
     key = Markup('<svg class="key" viewBox="0 0 24 8" aria-hidden="true"><path class="line s{}" d="M1 4H23"/></svg>')
     items = [Markup("<span>{}{}</span>").format(key.format(n % SERIES), name) for n, name in enumerate(names)]
@@ -128,21 +154,22 @@ def _legend(names: Sequence[str], y_label: str) -> Markup:
     return Markup('<p class="legend"><span class="unit">{}</span>{}</p>').format(y_label, shown)
 
 
-def interval_chart(marks: Sequence[Mark], *, x_label: str, title: str, zero: bool = False) -> Markup:
-    """One row a mark: a dot and a whisker over the interval. `zero` draws the line that an interval should not cross.
+def interval_chart(marks: Sequence[Mark], *, x_label: str, title: str, line: float | None = None) -> Markup:
+    """One row a mark: a dot and a whisker over the interval. `line` stands dashed, for what intervals are held against:
+    no gain, or chance.
 
     Raises:
         ValueError: no mark.
     """
     if not marks:
         raise ValueError(f"chart {title!r} has nothing to draw")
-    low, high = _range([v for m in marks for v in (m.low, m.high)] + ([0.0] if zero else []))
+    low, high = _range([v for m in marks for v in (m.low, m.high, *m.dots)] + ([] if line is None else [line]))
     height = len(marks) * ROW + BOTTOM
 
     def across(x: float) -> float:
         return LABEL + (x - low) / (high - low) * (WIDTH - LABEL - RIGHT)
 
-    parts = [Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(WIDTH, height, title)]
+    parts = [open_chart(WIDTH, height, title)]
     ticks = _ticks(low, high, 5)
     for tick in ticks:
         at = across(tick)
@@ -151,8 +178,8 @@ def interval_chart(marks: Sequence[Mark], *, x_label: str, title: str, zero: boo
         parts.append(
             Markup('<text class="tick mid" x="{:.1f}" y="{}">{}</text>').format(at, where, _label(tick, ticks))
         )
-    if zero:
-        parts.append(Markup('<path class="zero" d="M{:.1f} 4V{}"/>').format(across(0.0), height - BOTTOM))
+    if line is not None:
+        parts.append(Markup('<path class="zero" d="M{:.1f} 4V{}"/>').format(across(line), height - BOTTOM))
     middle = (LABEL + WIDTH - RIGHT) / 2
     parts.append(Markup('<text class="tick mid" x="{}" y="{}">{}</text>').format(middle, height - 5, x_label))
     for number, mark in enumerate(marks):
@@ -163,5 +190,7 @@ def interval_chart(marks: Sequence[Mark], *, x_label: str, title: str, zero: boo
         parts.append(
             Markup('<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="5"/>').format(kind, across(mark.value), y)
         )
+        single = Markup('<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="2.2"/>')
+        parts += [single.format(kind, across(value), y + 9) for value in mark.dots]
     parts.append(Markup("</svg>"))
     return Markup("").join(parts)

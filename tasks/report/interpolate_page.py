@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from tasks import pictures
 from tasks.report import charts, films
+from tasks.report.kinds import ANSWERS, IN_A_SENTENCE, KINDS, PSNR
 from tasks.report.pages import (
-    KINDS,
     answer_rows,
     clip_about,
     fact,
@@ -25,7 +25,7 @@ from tasks.report.pages import (
     training_facts,
 )
 from tasks.report.results import Result
-from tasks.report.verdicts import ANSWERS, IN_A_SENTENCE, decibels, on_every_sequence, span
+from tasks.report.verdicts import on_every_sequence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,16 +36,16 @@ PICTURED = KINDS["interpolate"].pictured
 OURS = "This model"
 
 
-def part(result: Result, scale: float, strips: int) -> dict[str, Any]:
+def part(result: Result, beside: Sequence[Result], scale: float, strips: int) -> dict[str, Any]:
     """The values that only this kind's template reads."""
     assert result.metrics is not None
-    assert result.sources is not None
-    sources = result.sources.assign(source=result.sources["source"].map(sequence_names(result.sources)))
+    sources = result.tables["sources"]
+    sources = sources.assign(source=sources["source"].map(sequence_names(sources)))
     rivals = list(dict.fromkeys([strongest(result.metrics), "cross_fade"]))
     return {
         "facts": _facts(result),
         "task": task(result.metrics),
-        "sequences": [on_every_sequence(sources, answer) for answer in ("cross_fade", "dis_flow")],
+        "own_verdicts": [on_every_sequence(sources, answer) for answer in ("cross_fade", "dis_flow")],
         "gains": _gain_chart(result.metrics, rivals),
         "videos": list(_videos(result)),
         "more_videos": sources["source"].nunique() - len(_of_sequences(result)),
@@ -70,11 +70,10 @@ def _listed(places: Sequence[int]) -> str:
 def _facts(result: Result) -> list[dict[str, Any]]:
     assert result.metrics is not None
     psnr, gains = result.metrics["answers"]["model"]["psnr_db"], result.metrics["gains"]
-    facts = [fact("PSNR", f"{psnr['value']:.2f} dB", f"{psnr['low']:.2f} – {psnr['high']:.2f}")]
+    facts = [fact(PSNR.name, PSNR.told(psnr["value"]), PSNR.span(psnr))]
     for answer in ("cross_fade", "dis_flow"):
         gain = gains[answer]["psnr_db"]
-        value = f"{decibels(gain['value'], sign=True)} dB"
-        facts.append(fact(f"Over {IN_A_SENTENCE[answer]}", value, span(gain)))
+        facts.append(fact(f"Over {IN_A_SENTENCE[answer]}", PSNR.gap(gain["value"], sign=True), PSNR.span(gain)))
     facts.append(fact("Parameters", f"{result.metrics['parameters']:,}"))
     return facts + training_facts(result)
 
@@ -82,7 +81,7 @@ def _facts(result: Result) -> list[dict[str, Any]]:
 def _gain_chart(result: dict[str, Any], rivals: Sequence[str]) -> Markup:
     marks = [mark for answer in rivals for mark in gain_marks(result, answer, f"over {IN_A_SENTENCE[answer]}")]
     title = "Gain over the strongest baseline and over the cross-fade, on all, moving and still pixels"
-    return charts.interval_chart(marks, x_label="dB gained", title=title, zero=True)
+    return charts.interval_chart(marks, x_label="dB gained", title=title, line=0.0)
 
 
 def _examples(result: Result) -> dict[str, NDArray[Any]]:

@@ -4,48 +4,21 @@ what differs between the kinds of model."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tasks import pictures
 from tasks.report import charts
+from tasks.report.kinds import KINDS, Measure, kind_of
 from tasks.report.results import Result
 from tasks.report.verdicts import by_strength
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LINEAR = "patch_pca_chosen"
-HIGHER = ("psnr_db", "psnr_moving_db", "psnr_still_db", "ssim")
-LOWER = ("mse", "flicker")
+GROUPS_NAMED = 12
 INSIDE = {"This model": "this model", "Cross-fade": "cross-fade"}  # names within a label
-
-
-@dataclass(frozen=True)
-class Kind:
-    """How the pages speak of one kind of model."""
-
-    truth: str  # the name of what an answer is compared with
-    pictured: tuple[str, ...]  # the baselines whose answers `examples.npz` holds, as `answer_<name>`
-    errors: bool  # are the errors of those drawn too
-    curve: tuple[str, ...]  # the answers in the chart over a clip's frames
-    heading: str  # of the chart of all answers
-
-
-KINDS = {
-    "reconstruct": Kind(
-        "Input", (LINEAR,), False, ("model", LINEAR, "clip_mean_frame"), "Reconstruction of unseen clips"
-    ),
-    "interpolate": Kind(
-        "Truth",
-        ("cross_fade", "dis_flow"),
-        True,
-        ("model", "dis_flow", "cross_fade", "nearest_copy"),
-        "The missing frames of unseen clips",
-    ),
-}
 
 
 def href(result: Result) -> str:
@@ -71,30 +44,32 @@ def training_facts(result: Result) -> list[dict[str, str | None]]:
     ]
 
 
-def best_of(answers: Sequence[dict[str, Any]]) -> list[dict[str, bool]]:
-    """Which answer has the best mean in which metric. Best sharpness is the ratio nearest to 1."""
-    keys: dict[str, Any] = {m: lambda v: -v for m in HIGHER} | dict.fromkeys(LOWER, lambda v: v)
-    keys["sharpness_ratio"] = lambda v: abs(np.log(max(v, 1e-9)))
-    best = []
-    for answer in answers:
-        flags = {}
-        for metric, key in keys.items():
-            values = [key(a[metric]["value"]) for a in answers if a[metric]["value"] is not None]
-            flags[metric] = answer[metric]["value"] is not None and key(answer[metric]["value"]) == min(values)
-        best.append(flags)
-    return best
+def best_of(answers: Sequence[dict[str, Any]], measures: Sequence[Measure]) -> list[dict[str, bool]]:
+    """Which answer has the best mean in which metric."""
+
+    def cost(answer: dict[str, Any], measure: Measure) -> float | None:
+        value = answer[measure.key]["value"]
+        return None if value is None else measure.cost(value)
+
+    flags: list[dict[str, bool]] = [{} for _ in answers]
+    for measure in measures:
+        costs = [cost(answer, measure) for answer in answers]
+        least = min((c for c in costs if c is not None), default=None)
+        for flag, value in zip(flags, costs, strict=True):
+            flag[measure.key] = value is not None and value == least
+    return flags
 
 
 def strongest(result: dict[str, Any]) -> str:
-    """The baseline that the model's gain is told over: the best linear answer, or whichever has the highest PSNR."""
-    return LINEAR if result["kind"] == "reconstruct" else by_strength(result)[0]
+    """The baseline that the model's gain is told over: the kind's, or whichever scores best."""
+    return kind_of(result).rival or by_strength(result)[0]
 
 
 def bar(results: Sequence[Result]) -> dict[str, Any]:
     """The error colours of one dataset, on one scale for all its recipes and all the answers whose errors are drawn."""
     errors = []
     for r in results:
-        if r.examples:
+        if r.examples and "output" in r.examples:
             kind = KINDS[r.kind]
             drawn = ["output", *(f"answer_{answer}" for answer in kind.pictured if kind.errors)]
             errors += [pictures.error_of(r.examples["input"], r.examples[key]) for key in drawn]
@@ -102,8 +77,14 @@ def bar(results: Sequence[Result]) -> dict[str, Any]:
 
 
 def basis(result: dict[str, Any]) -> str:
-    groups = f"group{'s' * (len(result['groups']) > 1)} {', '.join(result['groups'])}"
-    return f"{result['clips']:,} held-out clips of {groups}; {result['moving_fraction']:.0%} of the pixels move."
+    """What the figures rest on."""
+    groups, more = result["groups"], len(result["groups"]) - GROUPS_NAMED
+    named = ", ".join(groups[:GROUPS_NAMED]) + (f" and {more} more" if more > 0 else "")
+    of = f"of group{'s' * (len(groups) > 1)} {named}"
+    if "moving_fraction" in result:
+        return f"{result['clips']:,} held-out clips {of}; {result['moving_fraction']:.0%} of the pixels move."
+    classes = f"{len(result['labels'])} classes"
+    return f"{result['videos']:,} held-out videos ({result['clips']:,} clips) {of}; {classes}."
 
 
 def picture_row(name: str, image: pictures.Image, frames: int, photograph: bool = False) -> dict[str, Any]:
@@ -132,13 +113,19 @@ def answer_rows(
 
 
 def gain_marks(result: dict[str, Any], answer: str, name: str) -> list[charts.Mark]:
-    """The model's gain over one baseline on all pixels, on the moving and on the still ones."""
+    """The model's gain over one baseline, and where the kind tells them apart, on the moving and the still pixels."""
     marks = []
-    for metric, where in (("psnr_db", name), ("psnr_moving_db", "moving"), ("psnr_still_db", "still")):
-        gain = result["gains"][answer][metric]
+    for measure, part in kind_of(result).gained:
+        gain = result["gains"][answer][measure.key]
         if gain["value"] is not None:
-            marks.append(charts.Mark(where, gain["value"], gain["low"], gain["high"], strong=metric == "psnr_db"))
+            marks.append(mark(part or name, gain, measure, strong=not part))
     return marks
+
+
+def mark(name: str, interval: dict[str, Any], measure: Measure, strong: bool) -> charts.Mark:
+    """A figure in the unit that people read."""
+    value, low, high = (interval[key] * measure.factor for key in ("value", "low", "high"))
+    return charts.Mark(name, value, low, high, strong=strong)
 
 
 def sequence_names(sources: pd.DataFrame) -> dict[str, str]:

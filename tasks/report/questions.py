@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks import metrics
-from tasks.report.verdicts import ARCHITECTURES, decibels, gain_told, outcome, span
+from tasks.report.kinds import ARCHITECTURES, KINDS, PSNR, VIDEO_ACCURACY, Measure
+from tasks.report.verdicts import gain_told, outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,27 +23,37 @@ EQUAL_WITHIN = 0.10  # floats or seconds that differ by more are not equal
 
 @dataclass(frozen=True)
 class Judged:
-    """What a comparison needs of a recipe: `clips` has one row a test clip of the model's answer."""
+    """What a comparison needs of a recipe.
+
+    `scores` has one row for each held-out thing that the primary metric is a mean over (`Kind.item`, beside its
+    `group`), and the model's figure of it under the metric's key.
+    """
 
     name: str
+    kind: str
     architecture: str
     variant: str
     latent_floats: int | None  # None where nothing is compressed
     evaluation_sha256: str
-    clips: pd.DataFrame
+    scores: pd.DataFrame
     timing: dict[str, Any] | None
+    primary: dict[str, Any]  # value, low, high
+    config: dict[str, Any]  # the architecture's settings, whole
+    chance: float | None = None
     places: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())  # in the clip: given, answered
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """`first` against `second`; the difference is first minus second in dB, None if the clips are not the same."""
+    """`first` against `second`; the difference is first minus second in the kind's primary metric, None if they were
+    judged on other footage."""
 
     first: str
     second: str
     comparable: bool
     difference: dict[str, float | None] | None
     sentence: str
+    metric: str = PSNR.key
 
 
 def _unequal(a: float, b: float) -> bool:
@@ -70,25 +81,26 @@ def _obstacles(first: Judged, second: Judged) -> list[str]:
     return reasons
 
 
-def _other_clips(first: Judged, second: Judged) -> Comparison | None:
+def _other_clips(first: Judged, second: Judged, measure: Measure = PSNR) -> Comparison | None:
     if first.evaluation_sha256 == second.evaluation_sha256:
         return None
     said = f"Not comparable: {first.name} and {second.name} were judged on other clips."
-    return Comparison(first.name, second.name, False, None, said)
+    return Comparison(first.name, second.name, False, None, said, measure.key)
 
 
 def _paired(first: Judged, second: Judged, settings: Evaluation) -> tuple[dict[str, Any], str]:
-    """The difference first minus second over clips paired by their id, and what it rests on."""
-    pair = first.clips.merge(second.clips, on="clip", suffixes=("", "_second"), validate="one_to_one").sort_values(
-        "clip"
-    )
+    """The difference first minus second over what was judged, paired by its id, and what it rests on."""
+    kind = KINDS[first.kind]
+    item, measure = kind.item, kind.primary
+    pair = first.scores.merge(second.scores, on=item, suffixes=("", "_second"), validate="one_to_one").sort_values(item)
     groups = [str(g) for g in pair["group"]]
-    values = np.asarray(pair["psnr_db"] - pair["psnr_db_second"])
+    values = np.asarray(pair[measure.key] - pair[f"{measure.key}_second"])
     gain = metrics.bootstrap(values, groups, samples=settings.bootstrap_samples, seed=settings.bootstrap_seed).as_dict()
-    assert gain["value"] is not None  # a clip always has a PSNR
+    assert gain["value"] is not None  # every clip has a PSNR, every video an answer that is right or wrong
     number = len(set(groups))
     basis = (
-        f"95% interval of the difference {span(gain)} dB, {len(pair)} clips paired, {number} group{'s' * (number > 1)}"
+        f"95% interval of the difference {measure.span(gain)} {measure.gap_unit}, {len(pair)} {kind.items} paired, "
+        f"{number} group{'s' * (number > 1)}"
     )
     return gain, basis
 
@@ -105,19 +117,17 @@ def compare(first: Judged, second: Judged, settings: Evaluation) -> Comparison:
     obstacles = _obstacles(first, second)
     if obstacles:
         ahead, behind = who if value >= 0 else who[::-1]
-        aside = f"As they are, {ahead} is {decibels(abs(value))} dB ahead of {behind}; {basis}."
+        aside = f"As they are, {ahead} is {PSNR.gap(abs(value))} ahead of {behind}; {basis}."
         return Comparison(first.name, second.name, False, gain, f"Not comparable: {'; '.join(obstacles)}. {aside}")
     assert first.timing is not None
     assert second.timing is not None
     seconds = f"{first.timing['train_seconds']:,.0f} and {second.timing['train_seconds']:,.0f} s"
     terms = f"At equal floats ({first.latent_floats:,} a clip) and equal training time ({seconds})"
     if outcome(gain) == "open":
-        said = (
-            f"neither {who[0]} nor {who[1]} can be said to rebuild unseen clips better: {decibels(value, sign=True)} dB"
-        )
+        said = f"neither {who[0]} nor {who[1]} can be said to rebuild unseen clips better: {PSNR.gap(value, sign=True)}"
     else:
         better, worse = who if value > 0 else who[::-1]
-        said = f"{better} rebuilds unseen clips {decibels(abs(value))} dB better than {worse}"
+        said = f"{better} rebuilds unseen clips {PSNR.gap(abs(value))} better than {worse}"
     return Comparison(first.name, second.name, True, gain, f"{terms}, {said} ({basis}).")
 
 
@@ -127,13 +137,13 @@ def _variant(judged: Judged) -> str:
 
 def beats_the_cross_fade(judged: Judged, gain: dict[str, Any]) -> str:
     """The third article's question, yes or no. `gain`: the model's over the cross-fade in dB, with its interval."""
-    by = decibels(abs(gain["value"]))
+    by = PSNR.gap(abs(gain["value"]))
     said = {
-        "better": f"Yes, by {by} dB",
-        "worse": f"No: {by} dB below it",
-        "open": f"Not shown: {decibels(gain['value'], sign=True)} dB, the interval contains zero",
+        "better": f"Yes, by {by}",
+        "worse": f"No: {by} below it",
+        "open": f"Not shown: {PSNR.gap(gain['value'], sign=True)}, the interval contains zero",
     }[outcome(gain)]
-    return f"Does {_variant(judged)} beat the cross-fade? {said} ({gain_told(gain)})."
+    return f"Does {_variant(judged)} beat the cross-fade? {said} ({gain_told(gain, PSNR)})."
 
 
 def compare_variants(first: Judged, second: Judged, settings: Evaluation) -> Comparison:
@@ -150,9 +160,56 @@ def compare_variants(first: Judged, second: Judged, settings: Evaluation) -> Com
     gain, basis = _paired(first, second, settings)
     who = _variant(first), _variant(second)
     if outcome(gain) == "open":
-        value = decibels(gain["value"], sign=True)
-        said = f"neither {who[0]} nor {who[1]} can be said to answer better: {value} dB"
+        value = PSNR.gap(gain["value"], sign=True)
+        said = f"neither {who[0]} nor {who[1]} can be said to answer better: {value}"
     else:
         better, worse = who if gain["value"] > 0 else who[::-1]
-        said = f"{better} is {decibels(abs(gain['value']))} dB ahead of {worse}"
+        said = f"{better} is {PSNR.gap(abs(gain['value']))} ahead of {worse}"
     return Comparison(first.name, second.name, True, gain, f"On the same clips, {said} ({basis}).")
+
+
+DEPTH = "kernel_depth"
+IMAGE_ONLY = 1
+
+
+def image_only(config: dict[str, Any]) -> bool:
+    """Whether the kernels of these settings see one frame at a time."""
+    return config.get(DEPTH) == IMAGE_ONLY
+
+
+def looks_at_motion(deep: Judged, flat: Judged, settings: Evaluation) -> Comparison:
+    """Whether kernels that reach over several frames name more unseen videos rightly than those of the image-only
+    network, and whether that one is above chance."""
+    refused = _other_clips(deep, flat, VIDEO_ACCURACY)
+    if refused:
+        return refused
+    gain, basis = _paired(deep, flat, settings)
+    who = f"{deep.name} (kernel depth {deep.config[DEPTH]})", f"{flat.name} (image-only, kernel depth 1)"
+    by = VIDEO_ACCURACY.gap(abs(gain["value"]))
+    said = {
+        "better": f"The temporal kernels help: {who[0]} is {by} ahead of {who[1]}",
+        "worse": f"The temporal kernels do not help: {who[0]} is {by} behind {who[1]}",
+        "open": f"The temporal kernels are not shown to help: {who[0]} against {who[1]} is "
+        f"{VIDEO_ACCURACY.gap(gain['value'], sign=True)}, the interval contains zero",
+    }[outcome(gain)]
+    sentence = f"{said} ({basis}). {_shares(deep, flat)}"
+    unlike = [
+        f"{key} {deep.config.get(key)} and {flat.config.get(key)}"
+        for key in sorted({*deep.config, *flat.config} - {DEPTH})
+        if deep.config.get(key) != flat.config.get(key)
+    ]
+    if unlike:
+        sentence += f" They differ in more than that: {', '.join(unlike)}."
+    return Comparison(deep.name, flat.name, not unlike, gain, sentence, VIDEO_ACCURACY.key)
+
+
+def _shares(deep: Judged, flat: Judged) -> str:
+    """What share of the videos each names rightly, beside chance, and whether the two intervals overlap."""
+    one, other = ({k: v or 0.0 for k, v in j.primary.items() if k in ("value", "low", "high")} for j in (deep, flat))
+    told = [f"{VIDEO_ACCURACY.told(p['value'])} ({VIDEO_ACCURACY.span(p)})" for p in (one, other)]
+    apart = one["low"] > other["high"] or other["low"] > one["high"]
+    said = f"They name {told[0]} and {told[1]} of the videos rightly; the intervals {'do not ' * apart}overlap"
+    if flat.chance is None:
+        return f"{said}."
+    at = "is above" if other["low"] > flat.chance else "is below" if other["high"] < flat.chance else "is at"
+    return f"{said}, and the image-only network {at} chance ({VIDEO_ACCURACY.told(flat.chance)})."

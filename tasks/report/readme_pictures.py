@@ -1,4 +1,5 @@
-"""The README's pictures: clips rebuilt by each architecture, and frames answered between two that were given."""
+"""The README's pictures: clips rebuilt by each architecture, frames answered between two that were given, and what a
+network that sees motion is worth beside one that does not."""
 
 from __future__ import annotations
 
@@ -8,20 +9,26 @@ from pathlib import Path
 import numpy as np
 
 from tasks import files, pictures
-from tasks.report.pages import KINDS, bar, error_strip
-from tasks.report.questions import THE_QUESTION
+from tasks.report.kinds import ANSWERS, ARCHITECTURES, KINDS, OF_THE_MODEL, VIDEO_ACCURACY
+from tasks.report.pages import bar, error_strip
+from tasks.report.questions import DEPTH, THE_QUESTION, image_only
 from tasks.report.results import Result
-from tasks.report.verdicts import ANSWERS, ARCHITECTURES
+from tasks.report.verdicts import in_order
+
+MOTION_CLASSES, MOTION_LETTERS = 4, 14  # that have room
 
 
 def write(sets: Sequence[Sequence[Result]], folder: Path) -> None:
-    """`strip.png` and `between.png`, each of the first set of its kind that was judged.
+    """`strip.png`, `between.png` and `motion.png`, each of the first set of its kind that was judged; the last rather
+    of a set with an image-only network in it.
 
     Args:
         sets: recipes of one dataset and kind.
     """
-    for members in sets:
-        draw, name = (_rebuilt, "strip.png") if members[0].kind == "reconstruct" else (_between, "between.png")
+    of_kind = {"reconstruct": (_rebuilt, "strip.png"), "interpolate": (_between, "between.png")}
+    of_kind["classify"] = (_motion, "motion.png")
+    for members in sorted(sets, key=lambda those: not any(image_only(r.config) for r in those if r.examples)):
+        draw, name = of_kind[members[0].kind]
         if not (folder / name).exists():
             draw(members, folder / name)
 
@@ -84,3 +91,43 @@ def _liveliest(judged: Result) -> int:
     choice = np.flatnonzero(np.isin(judged.examples["role"], ["showcase", "sequence"]))
     of_choice = moving.loc[judged.examples["clip"][choice]].to_numpy()
     return int(choice[np.argmax(of_choice)])
+
+
+def _motion(members: Sequence[Result], path: Path) -> None:
+    """A clip of each class, and beside them how many unseen videos each answer names rightly."""
+    judged = [r for r in members if r.metrics and r.examples is not None]
+    if not judged:
+        return
+    first = next((r for r in judged if not image_only(r.config)), judged[0])
+    assert first.examples is not None
+    assert first.metrics is not None
+    strips: list[tuple[str, pictures.Image]] = []
+    for label in first.metrics["labels"]:
+        found = np.flatnonzero(first.examples["label"] == label)
+        if len(found) and len(strips) < MOTION_CLASSES:
+            frames = first.examples["frames"][int(found[0])]
+            strips.append(
+                (label.replace("_", " ")[:MOTION_LETTERS], pictures.strip(frames[pictures.shown_frames(len(frames))]))
+            )
+    left = pictures.labelled_strip(strips, label=150, margin=0)
+    bars = [(_called(r), r.metrics["answers"]["model"], not image_only(r.config)) for r in judged if r.metrics]
+    bars += [
+        (ANSWERS.get(answer, answer), scores, False)
+        for answer, scores in in_order(first.metrics["answers"]).items()
+        if answer not in OF_THE_MODEL
+    ]
+    rows = [(name, *(s[VIDEO_ACCURACY.key][k] for k in ("value", "low", "high")), strong) for name, s, strong in bars]
+    right = pictures.labelled_bars(rows, first.metrics["chance"], left.shape[0])
+    caption = f"{first.metrics['videos']} unseen videos named rightly, with 95% intervals; dashed: chance"
+    with files.replacing(path) as temporary:
+        temporary.write_bytes(pictures.png(pictures.beside(left, right, caption)))
+
+
+def _called(result: Result) -> str:
+    name = ARCHITECTURES.get(result.recipe.architecture, result.recipe.architecture)
+    depth = result.config.get(DEPTH)
+    return (
+        name
+        if depth is None
+        else f"{name}, kernel depth {depth}" + (": image-only" if image_only(result.config) else "")
+    )

@@ -1,5 +1,5 @@
 """What stands on every recipe's page of the report, as plain values for the template; the parts of one kind of model
-stand in `reconstruct_page` and `interpolate_page`."""
+stand in `reconstruct_page`, `interpolate_page` and `classify_page`."""
 
 from __future__ import annotations
 
@@ -8,22 +8,33 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from tasks.report import charts, interpolate_page, reconstruct_page
-from tasks.report.pages import KINDS, basis, best_of, data_href
+from tasks.report import charts, classify_page, interpolate_page, reconstruct_page
+from tasks.report.kinds import ANSWERS, ARCHITECTURES, KINDS, OF_THE_MODEL, Kind
+from tasks.report.pages import basis, best_of, data_href
 from tasks.report.questions import Comparison
 from tasks.report.results import Result
-from tasks.report.verdicts import ANSWERS, ARCHITECTURES, against_baselines, against_champion, in_order
+from tasks.report.verdicts import against_baselines, against_champion, in_order
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PARTS = {"reconstruct": reconstruct_page.part, "interpolate": interpolate_page.part}
-VALIDATION = "validation_psnr_db"
+PARTS = {
+    "reconstruct": reconstruct_page.part,
+    "interpolate": interpolate_page.part,
+    "classify": classify_page.part,
+}
 SMOOTHED = 20  # points of the loss curve that one point of its smooth line rests on, at most
 
 
-def recipe_page(result: Result, scale: dict[str, Any], asked: Sequence[Comparison], strips: int) -> dict[str, Any]:
-    """One recipe's page; without figures it says what is missing."""
+def recipe_page(
+    result: Result, beside: Sequence[Result], scale: dict[str, Any], asked: Sequence[Comparison], strips: int
+) -> dict[str, Any]:
+    """One recipe's page; without figures it says what is missing.
+
+    Args:
+        beside: all recipes of the same dataset and kind.
+    """
+    kind = KINDS[result.kind]
     page: dict[str, Any] = {
         "name": result.name,
         "kind": result.kind,
@@ -35,38 +46,37 @@ def recipe_page(result: Result, scale: dict[str, Any], asked: Sequence[Compariso
         "result": result.metrics,
         "settings": _settings(result),
         "task": None,
-        "sequences": [],
+        "own_verdicts": [],
+        "warnings": [],
     }
-    if result.metrics is None or result.curve is None:
+    if result.metrics is None:
         return page
-    answers = in_order(result.metrics["answers"])
-    rows = []
-    for (answer, scores), best in zip(answers.items(), best_of(list(answers.values())), strict=True):
-        gain = result.metrics["gains"].get(answer, {}).get("psnr_db")
-        row = {
-            "name": ANSWERS.get(answer, answer),
-            "baseline": answer != "model",
-            "floats": scores["floats"],
-            "milli_mse": _thousandths(scores["mse"]),
-            "milli_flicker": _thousandths(scores["flicker"]),
-        }
-        rows.append(row | {"scores": scores, "best": best, "gain": gain})
     return page | {
         "champion": against_champion(result.record, result.metrics["weights_sha256"]),
         "verdicts": against_baselines(result.metrics),
         "comparisons": [c for c in asked if result.name in (c.first, c.second)],
-        "rows": rows,
+        "measures": kind.all,
+        "primary": kind.primary,
+        "floats": kind.floats,
+        "rows": _answer_rows(result.metrics, kind),
         "basis": basis(result.metrics),
         "note": result.metrics["intervals"]["note"],
         "curve": _curve_chart(result),
         "bar": scale,
         **_history_charts(result),
-        **PARTS[result.kind](result, scale["scale"], strips),
+        **PARTS[result.kind](result, beside, scale["scale"], strips),
     }
 
 
-def _thousandths(score: dict[str, float | None]) -> dict[str, float | None]:
-    return {key: None if value is None else value * 1e3 for key, value in score.items()}
+def _answer_rows(result: dict[str, Any], kind: Kind) -> list[dict[str, Any]]:
+    """The answers beside one another, with what the model gains over each baseline."""
+    answers = in_order(result["answers"])
+    rows = []
+    for (answer, scores), best in zip(answers.items(), best_of(list(answers.values()), kind.all), strict=True):
+        row = {"name": ANSWERS.get(answer, answer), "baseline": answer not in OF_THE_MODEL, "floats": scores["floats"]}
+        row["gain"] = result["gains"].get(answer, {}).get(kind.primary.key)
+        rows.append(row | {"scores": scores, "best": best})
+    return rows
 
 
 def _loss_chart(history: pd.DataFrame) -> Markup | None:
@@ -81,13 +91,16 @@ def _loss_chart(history: pd.DataFrame) -> Markup | None:
     return charts.line_chart(lines, x_label="step", y_label=label, title="Loss by training step")
 
 
-def _validation_chart(history: pd.DataFrame) -> Markup | None:
-    """PSNR on the validation split at the steps where it was measured; nothing was chosen by it."""
-    if VALIDATION not in history or history[VALIDATION].notna().sum() < 2:
+def _validation_chart(history: pd.DataFrame, kind: Kind) -> Markup | None:
+    """The kind's metric on the validation split at the steps where it was measured; nothing was chosen by it."""
+    measure = kind.validation
+    column = f"validation_{measure.key}" if measure else ""
+    if measure is None or column not in history or history[column].notna().sum() < 2:
         return None
-    known = history[history[VALIDATION].notna()]
-    lines = [charts.Line("validation", known["step"].tolist(), known[VALIDATION].tolist())]
-    return charts.line_chart(lines, x_label="step", y_label="PSNR, dB", title="PSNR on the validation split by step")
+    known = history[history[column].notna()]
+    lines = [charts.Line("validation", known["step"].tolist(), (known[column] * measure.factor).tolist())]
+    title = f"{measure.name} on the validation split by step"
+    return charts.line_chart(lines, x_label="step", y_label=f"{measure.name}, {measure.unit}", title=title)
 
 
 def _history_charts(result: Result) -> dict[str, Markup | None]:
@@ -96,14 +109,15 @@ def _history_charts(result: Result) -> dict[str, Markup | None]:
     if result.history is None:
         return {"loss": None, "validation": None}
     table = result.history.apply(pd.to_numeric, errors="coerce")
-    return {"loss": _loss_chart(table), "validation": _validation_chart(table)}
+    return {"loss": _loss_chart(table), "validation": _validation_chart(table, KINDS[result.kind])}
 
 
-def _curve_chart(result: Result) -> Markup:
-    assert result.curve is not None
-    lines = []
+def _curve_chart(result: Result) -> Markup | None:
+    if "frame_curve" not in result.tables:
+        return None
+    curve, lines = result.tables["frame_curve"], []
     for answer in KINDS[result.kind].curve:
-        part = result.curve[result.curve["answer"] == answer]
+        part = curve[curve["answer"] == answer]
         band = [part[k].tolist() if answer == "model" else None for k in ("psnr_db_quarter", "psnr_db_three_quarters")]
         lines.append(
             charts.Line(ANSWERS[answer], part["frame_in_clip"].tolist(), part["psnr_db"].tolist(), band[0], band[1])

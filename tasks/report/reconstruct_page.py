@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tasks import pictures
 from tasks.report import films
-from tasks.report.pages import LINEAR, clip_about, error_strip, fact, picture_row, training_facts
+from tasks.report.kinds import ANSWERS, LINEAR, PSNR
+from tasks.report.pages import clip_about, error_strip, fact, picture_row, training_facts
 from tasks.report.results import Result
-from tasks.report.verdicts import ANSWERS
 
 SOURCES_SHOWN = 30
 
 
-def part(result: Result, scale: float, strips: int) -> dict[str, Any]:
+def part(result: Result, beside: Sequence[Result], scale: float, strips: int) -> dict[str, Any]:
     """The values that only this kind's template reads."""
     examples = _examples(result, scale, strips)
     return {"facts": _facts(result), "examples": examples, "linear": ANSWERS[LINEAR]} | _source_rows(result)
@@ -26,7 +27,7 @@ def _facts(result: Result) -> list[dict[str, Any]]:
     assert result.metrics is not None
     psnr = result.metrics["answers"]["model"]["psnr_db"]
     facts = [
-        fact("PSNR", f"{psnr['value']:.2f} dB", f"{psnr['low']:.2f} – {psnr['high']:.2f}"),
+        fact(PSNR.name, PSNR.told(psnr["value"]), PSNR.span(psnr)),
         fact("Latent floats", f"{result.metrics['latent_floats']:,}", "for one clip"),
         fact("Parameters", f"{result.metrics['parameters']:,}"),
     ]
@@ -56,10 +57,9 @@ def _examples(result: Result, scale: float, strips: int) -> list[dict[str, Any]]
 
 
 def _source_rows(result: Result) -> dict[str, Any]:
-    if result.sources is None:
-        return {"sources": [], "more_sources": None}
-    linear = result.sources[result.sources["answer"] == LINEAR].set_index("source")["psnr_db"]
-    model = result.sources[result.sources["answer"] == "model"]
+    sources = result.tables["sources"]
+    linear = sources[sources["answer"] == LINEAR].set_index("source")["psnr_db"]
+    model = sources[sources["answer"] == "model"]
     rows = model.assign(linear=model["source"].map(linear)).head(SOURCES_SHOWN).to_dict("records")
     more = (
         f"{len(model) - len(rows):,} more sources are in sources.csv of the evaluation."

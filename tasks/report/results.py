@@ -11,11 +11,22 @@ from numpy.typing import NDArray
 
 from tasks import files
 from tasks.metrics import METRICS
-from tasks.params import Params, Recipe
+from tasks.params import Dataset, Params, Recipe
+from tasks.report.kinds import CLASSIFIERS, KINDS, VIDEO_ACCURACY
 from tasks.report.questions import Judged
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+TABLES = (  # of an evaluation, as csv; a kind writes some of them
+    "frame_curve", "sources", "confusion", "recalls", "calibration", "compactness", "tsne",
+)  # fmt: skip
+TEXT = ("source", "group", "label", "answer", "predicted", "level", "features")
+NUMBERS = (
+    *METRICS, "frames_per_second", "duration_seconds", "recall", "low", "high", "precision", "accuracy", "confidence",
+    "video_accuracy",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -24,14 +35,14 @@ class Result:
 
     name: str
     recipe: Recipe
-    kind: str  # the model's; of one that was not trained yet, what its dataset's windows are for
+    kind: str  # the model's; of one that was not trained yet, what it is meant for
     card: dict[str, Any] | None  # model.json
     history: pd.DataFrame | None
     timing: dict[str, Any] | None
     metrics: dict[str, Any] | None
     clips: pd.DataFrame | None  # all answers
-    curve: pd.DataFrame | None
-    sources: pd.DataFrame | None
+    videos: pd.DataFrame | None  # all answers, of models that classify
+    tables: dict[str, pd.DataFrame]  # those of `TABLES` that are there
     examples: dict[str, NDArray[Any]] | None
     record: dict[str, Any] | None  # the registry's
 
@@ -43,20 +54,39 @@ class Result:
         return "not run yet" if self.card is None else "trained, not judged yet"
 
     @property
+    def config(self) -> dict[str, Any]:
+        """The architecture's settings: all of them once it is trained, those of params.yaml before."""
+        return dict(self.card["config"] if self.card else self.recipe.config)
+
+    @property
     def judged(self) -> Judged:
         assert self.metrics is not None
-        assert self.clips is not None
-        model = self.clips[self.clips["answer"] == "model"][["clip", "group", "psnr_db"]]
+        kind = KINDS[self.kind]
         return Judged(
-            self.name,
-            self.metrics["architecture"],
-            self.metrics["variant"],
-            self.metrics["latent_floats"],
-            self.metrics["evaluation_sha256"],
-            model,
-            self.timing,
-            self.places,
+            name=self.name,
+            kind=self.kind,
+            architecture=self.metrics["architecture"],
+            variant=self.metrics["variant"],
+            latent_floats=self.metrics["latent_floats"],
+            evaluation_sha256=self.metrics["evaluation_sha256"],
+            scores=self._model_rows[[kind.item, "group", kind.primary.key]],
+            timing=self.timing,
+            primary=self.metrics["answers"]["model"][kind.primary.key],
+            config=self.config,
+            chance=self.metrics.get("chance"),
+            places=self.places,
         )
+
+    @property
+    def _model_rows(self) -> pd.DataFrame:
+        """What the model scored on each item that the primary metric is a mean over."""
+        if KINDS[self.kind].item == "source":
+            assert self.videos is not None
+            rows = self.videos.assign(**{VIDEO_ACCURACY.key: self.videos["correct"].astype(float)})
+        else:
+            assert self.clips is not None
+            rows = self.clips
+        return rows[rows["answer"] == "model"]
 
     @property
     def places(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -67,31 +97,34 @@ class Result:
 
 def load(params: Params, data: Path) -> list[Result]:
     """Every recipe, in the order of params.yaml."""
-    found = []
-    for name, recipe in params.recipes.items():
-        windows = params.dataset(recipe.dataset).clips
-        found.append(_load(name, recipe, "reconstruct" if windows.gap_frames is None else "interpolate", data))
-    return found
+    return [_load(name, recipe, params.dataset(recipe.dataset), data) for name, recipe in params.recipes.items()]
 
 
-def _load(name: str, recipe: Recipe, meant_for: str, data: Path) -> Result:
+def _meant_for(recipe: Recipe, dataset: Dataset) -> str:
+    if recipe.architecture in CLASSIFIERS:
+        return "classify"
+    return "reconstruct" if dataset.clips.gap_frames is None else "interpolate"
+
+
+def _load(name: str, recipe: Recipe, dataset: Dataset, data: Path) -> Result:
     run, evaluation = data / "runs" / name, data / "evaluation" / name
     examples = None
     if (evaluation / "examples.npz").is_file():
         with np.load(evaluation / "examples.npz", allow_pickle=False) as archive:
             examples = {key: archive[key] for key in archive.files}
     card, metrics = json_if_there(run / "model.json"), json_if_there(evaluation / "metrics.json")
+    tables = {table: csv_if_there(evaluation / f"{table}.csv", TEXT) for table in TABLES}
     return Result(
         name=name,
         recipe=recipe,
-        kind=(metrics or card or {"kind": meant_for})["kind"],
+        kind=(metrics or card or {"kind": _meant_for(recipe, dataset)})["kind"],
         card=card,
         history=csv_if_there(run / "history.csv"),
         timing=json_if_there(data / "timing" / f"{name}.json"),
         metrics=metrics,
         clips=parquet_if_there(evaluation / "clips.parquet"),
-        curve=csv_if_there(evaluation / "frame_curve.csv"),
-        sources=csv_if_there(evaluation / "sources.csv", text=("source", "group", "label")),
+        videos=parquet_if_there(evaluation / "videos.parquet"),
+        tables={table: rows for table, rows in tables.items() if rows is not None},
         examples=examples,
         record=json_if_there(data / "registry" / f"{name}.json"),
     )
@@ -107,9 +140,8 @@ def csv_if_there(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame | None:
 
     if not path.is_file():
         return None
-    numbers = [*METRICS, "frames_per_second", "duration_seconds"]
     return pd.read_csv(
-        path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values={name: [""] for name in numbers}
+        path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values={name: [""] for name in NUMBERS}
     )
 
 

@@ -5,31 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from tasks import metrics
+from tasks.report.kinds import ANSWERS, IN_A_SENTENCE, PSNR, VIDEO_ACCURACY, Measure, kind_of
+
 if TYPE_CHECKING:
     import pandas as pd
 
-ANSWERS = {
-    "model": "This model",
-    "train_mean_frame": "Mean training frame",
-    "clip_mean_frame": "Clip's mean frame",
-    "frame_pca": "Frame PCA",
-    "patch_pca": "Patch PCA, equal",
-    "patch_pca_chosen": "Patch PCA, chosen",
-    "nearest_copy": "Nearest copy",
-    "cross_fade": "Cross-fade",
-    "dis_flow": "DIS flow",
-}
-IN_A_SENTENCE = {
-    "train_mean_frame": "the mean training frame",
-    "clip_mean_frame": "the clip's mean frame",
-    "frame_pca": "frame PCA",
-    "patch_pca": "patch PCA with equal components",
-    "patch_pca_chosen": "patch PCA with chosen components",
-    "nearest_copy": "the nearest copy",
-    "cross_fade": "the cross-fade",
-    "dis_flow": "DIS flow",
-}
-ARCHITECTURES = {"conv3d_autoencoder": "3-D CNN", "gru_autoencoder": "GRU", "pix2pix": "pix2pix"}
+    from tasks.params import Evaluation
 
 Outcome = Literal["better", "worse", "open"]
 
@@ -50,15 +32,6 @@ def in_order(answers: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def decibels(value: float, sign: bool = False) -> str:
-    """Two digits with a true minus sign."""
-    return f"{value:{'+' if sign else ''}.2f}".replace("-", "−")
-
-
-def span(interval: dict[str, Any]) -> str:
-    return f"{decibels(interval['low'])} to {decibels(interval['high'])}"
-
-
 def outcome(interval: dict[str, Any]) -> Outcome:
     """Better or worse only where the whole interval of the gain lies on one side of zero."""
     if interval["low"] > 0:
@@ -67,26 +40,28 @@ def outcome(interval: dict[str, Any]) -> Outcome:
 
 
 def by_strength(result: dict[str, Any]) -> list[str]:
-    """The baselines of an evaluation's metrics.json, the highest PSNR first."""
-    return sorted(result["gains"], key=lambda answer: (-result["answers"][answer]["psnr_db"]["value"], answer))
+    """The baselines of an evaluation's metrics.json, the one that scores best in the kind's metric first."""
+    measure = kind_of(result).primary
+    return sorted(result["gains"], key=lambda name: (measure.cost(result["answers"][name][measure.key]["value"]), name))
 
 
-def gain_told(gain: dict[str, Any]) -> str:
-    return f"95% interval of the gain {span(gain)} dB"
+def gain_told(gain: dict[str, Any], measure: Measure) -> str:
+    return f"95% interval of the gain {measure.span(gain)} {measure.gap_unit}"
 
 
 def against_baselines(result: dict[str, Any]) -> list[Verdict]:
     """One verdict a baseline, the strongest baseline first. `result` is an evaluation's metrics.json."""
-    verdicts = []
+    verdicts, measure = [], kind_of(result).primary
     for answer in by_strength(result):
-        gain = result["gains"][answer]["psnr_db"]
+        gain = result["gains"][answer][measure.key]
         name, floats = IN_A_SENTENCE.get(answer, answer), result["answers"][answer]["floats"]
-        by = decibels(abs(gain["value"]))
-        told = gain_told(gain) if floats is None else f"{floats:,} floats; {gain_told(gain)}"
+        by = measure.gap(abs(gain["value"]))
+        told = gain_told(gain, measure)
+        told = told if result["latent_floats"] is None else f"{floats:,} floats; {told}"
         said = {
-            "better": f"Beats {name} by {by} dB",
-            "worse": f"Does not beat {name}: {by} dB below it",
-            "open": f"Not shown to beat {name}: {decibels(gain['value'], sign=True)} dB, the interval contains zero",
+            "better": f"Beats {name} by {by}",
+            "worse": f"Does not beat {name}: {by} below it",
+            "open": f"Not shown to beat {name}: {measure.gap(gain['value'], sign=True)}, the interval contains zero",
         }[outcome(gain)]
         verdicts.append(Verdict(answer, outcome(gain), f"{said} ({told})."))
     return verdicts
@@ -98,16 +73,48 @@ def on_every_sequence(sources: pd.DataFrame, answer: str) -> Verdict:
     Args:
         sources: `sources.csv` of an evaluation, one row a source and answer.
     """
-    psnr = sources.pivot(index="source", columns="answer", values="psnr_db")
+    psnr = sources.pivot(index="source", columns="answer", values=PSNR.key)
     gain = (psnr["model"] - psnr[answer]).sort_values(kind="stable")
     name, below = IN_A_SENTENCE.get(answer, answer), gain[gain <= 0]
     if below.empty:
         each = f"each of the {len(gain)} held-out sequences" if len(gain) > 1 else "the one held-out sequence"
-        least = f"Above {name} on {each}, by {decibels(gain.iloc[0])} dB or more."
+        least = f"Above {name} on {each}, by {PSNR.gap(gain.iloc[0])} or more."
         return Verdict(answer, "better", least)
-    where = ", ".join(f"{source} ({decibels(value, sign=True)} dB)" for source, value in below.items())
+    where = ", ".join(f"{source} ({PSNR.gap(value, sign=True)})" for source, value in below.items())
     said = f"Above {name} on {len(gain) - len(below)} of {len(gain)} held-out sequences; not on {where}."
     return Verdict(answer, "open" if len(below) < len(gain) else "worse", said)
+
+
+def of_the_descriptor(videos: pd.DataFrame, settings: Evaluation) -> Verdict | None:
+    """Whether a linear SVM on the model's descriptor is as good as the model itself, over the same videos.
+
+    Args:
+        videos: `videos.parquet` of an evaluation, one row a video and answer; None without such an answer in it.
+    """
+    right = videos.pivot(index="source", columns="answer", values="correct").astype(float)
+    if "descriptor_svm" not in right:
+        return None
+    groups = videos.drop_duplicates("source").set_index("source")["group"].loc[right.index]
+    gap = metrics.bootstrap(
+        right["descriptor_svm"] - right["model"],
+        [str(group) for group in groups],
+        samples=settings.bootstrap_samples,
+        seed=settings.bootstrap_seed,
+    ).as_dict()
+    assert gap["value"] is not None
+    assert gap["low"] is not None
+    by = VIDEO_ACCURACY.gap(abs(gap["value"]))
+    said = {
+        "better": f"{by} above the network's own answer",
+        "worse": f"{by} below the network's own answer",
+        "open": "as good as the network's own answer"
+        if not gap["value"]
+        else f"{by} from the network's own answer, and the interval contains zero",
+    }[outcome(gap)]
+    said = f"{VIDEO_ACCURACY.told(right['descriptor_svm'].mean())} with a linear SVM on its descriptor: {said}"
+    told = f"95% interval of the difference {VIDEO_ACCURACY.span(gap)} points"
+    state: Outcome = "better" if gap["low"] >= 0 else outcome(gap)
+    return Verdict("descriptor_svm", state, f"{said} ({told}).")
 
 
 def summary(verdicts: list[Verdict]) -> tuple[Outcome, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import re
 import shutil
 from collections.abc import Iterator
@@ -19,25 +20,35 @@ from PIL import Image
 from tasks import media, params, pictures, report
 from tasks.files import read_json, write_json
 from tasks.params import Params
-from tasks.report import charts, films
-from tests.tasks import _judged, _panned
+from tasks.report import charts, class_charts, films, scatter
+from tests.tasks import _classified, _judged, _panned
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ASKED = {"first": "conv3d_autoencoder", "second": "gru_autoencoder", "later": "conv3d_autoencoder"}
 BETWEEN = {"panned": "default", "faded": "article"}
-NAMES = ["data-blobs", "data-streets", "index", *(f"recipe-{name}" for name in sorted([*ASKED, *BETWEEN]))]
+NAMED = {"mover": 3, "still": 1}  # kernel depths
+CROWD = 101  # classes
+WARNING = "2 of 4 classes have one group only: left, <b>right</b>; a class of one group cannot be learned and judged"
+DATASETS = ["data-blobs", "data-many", "data-streets", "data-ways"]
+NAMES = [*DATASETS, "index", *(f"recipe-{name}" for name in sorted([*ASKED, *BETWEEN, *NAMED, "crowd"]))]
 PAGES = [f"{name}.html" for name in NAMES]
 
 
 def asked(root: Path) -> Params:
     """The project's parameters as if its two runs were the two architectures of the question, and beside them a
-    dataset for interpolation with two variants of one architecture."""
+    dataset for interpolation with two variants of one architecture, one of classes with a network that sees motion and
+    one that does not, and one of very many classes."""
     values = _judged.settings(root).model_dump()
     for name, architecture in ASKED.items():
         values["recipes"][name]["architecture"] = architecture
     values["datasets"]["streets"] = _panned.DATASET | {"footage": str(root / "streets")}
     for name, variant in BETWEEN.items():
         values["recipes"][name] = {"dataset": "streets", "architecture": "pix2pix", "config": {"variant": variant}}
+    for dataset in ("ways", "many"):
+        values["datasets"][dataset] = _classified.DATASET | {"footage": str(root / dataset)}
+    for name, depth in NAMED.items():
+        values["recipes"][name] = {"dataset": "ways", "architecture": "c3d", "config": {"kernel_depth": depth}}
+    values["recipes"]["crowd"] = {"dataset": "many", "architecture": "c3d"}
     return params.parse(values, root / "params.yaml")
 
 
@@ -60,6 +71,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         _panned.train(place, name, pixels_a_frame)
         path = _panned.judge(place, name) / "metrics.json"
         write_json(path, read_json(path) | {"architecture": "pix2pix", "variant": BETWEEN[name]})
+    _classified.data(place)
+    for name, depth in NAMED.items():
+        _classified.train(place, name, depth)
+        path = _classified.judge(place, name) / "metrics.json"
+        write_json(path, read_json(path) | {"warnings": [WARNING]})
+    (place / "data/evaluation/crowd").mkdir()
+    _classified.many(place / "data/evaluation/crowd", CROWD)
     report.run(asked(place), place / "data", place / "site")
     return place
 
@@ -93,7 +111,7 @@ def test_the_site_is_whole_and_equal_for_equal_inputs(root: Path, tmp_path: Path
     report.run(asked(root), root / "data", tmp_path / "again")
     names = sorted(str(p.relative_to(root / "site")) for p in (root / "site").rglob("*") if p.is_file())
     assert names == sorted(
-        [*PAGES, "metrics.json", "plots/answers.csv", "plots/losses.csv", "strip.png", "between.png"]
+        [*PAGES, "metrics.json", "plots/answers.csv", "plots/losses.csv", "strip.png", "between.png", "motion.png"]
     )
     assert [n for n in names if (root / "site" / n).read_bytes() != (tmp_path / "again" / n).read_bytes()] == []
 
@@ -112,7 +130,10 @@ def test_a_page_stands_alone_and_runs_nothing(root: Path, name: str) -> None:
         assert not [a for a in attributes if a.startswith("on") or a == "style"]
         assert (attributes.get("src") or "data:").startswith("data:")
         link = attributes.get("href") or "data:"
-        assert link.startswith("data:") or (root / "site" / link).is_file()
+        if link.startswith("#"):
+            assert sum(a.get("id") == link[1:] for _, a in page.tags) == 1
+        else:
+            assert link.startswith("data:") or (root / "site" / link).is_file()
 
 
 def test_hostile_names_stay_text(root: Path) -> None:
@@ -136,7 +157,7 @@ def test_the_index_answers_the_question_from_the_figures(root: Path) -> None:
     assert "Not run yet" in text  # the recipe `later`
     assert "3-D CNN, default, champion" in text
     figures = read_json(root / "site/metrics.json")
-    pair, _ = figures["comparisons"]
+    pair, *_ = figures["comparisons"]
     assert (pair["first"], pair["second"], pair["comparable"]) == ("first", "second", True)
     assert pair["psnr_db"]["value"] == pytest.approx(gain)
     assert figures["recipes"]["later"] == {"status": "not run yet"}
@@ -210,6 +231,93 @@ def test_a_page_of_frames_between_shows_every_sequence_and_every_answer(root: Pa
     told = [str(a["alt"]).split(":")[0] for t, a in page.tags if t == "img" and "frame" in str(a["alt"])]
     assert told == strips * 3  # worst, median, best
     assert sum(a.get("class") == "chart" for t, a in page.tags if t == "svg") == 3  # places, gains, loss
+
+
+def test_the_index_says_whether_temporal_kernels_help(root: Path) -> None:
+    text = re.sub(r"\s+", " ", Tags(root / "site/index.html").text)
+    judged = {name: read_json(root / f"data/evaluation/{name}/metrics.json") for name in NAMED}
+    accuracy = {name: result["answers"]["model"]["video_accuracy"]["value"] for name, result in judged.items()}
+    assert accuracy == {"mover": pytest.approx(11 / 12), "still": 0.25}  # one video is filed under the wrong class
+    ahead = "mover (kernel depth 3) is 66.7 points ahead of still (image-only, kernel depth 1)"
+    assert f"Does it look at motion?The temporal kernels help: {ahead} (95% interval" in text
+    assert (
+        "They name 91.7% (75.0 to 100.0) and 25.0% (25.0 to 25.0) of the videos rightly; the intervals do not" in text
+    )
+    assert "the image-only network is at chance (25.0%)." in text
+    gain = judged["mover"]["gains"]["mean_frame_svm"]["video_accuracy"]
+    assert f"mover names {gain['value']:.1%} more".replace("%", " points") in text
+    descriptor = 100 * judged["mover"]["answers"]["descriptor_svm"]["video_accuracy"]["value"]
+    assert re.search(rf"mover ?C3D, default.*?Its descriptor, linear SVM ?{descriptor:.1f}.*?Chance ?25.0", text)
+    figures = read_json(root / "site/metrics.json")
+    asked_of = next(c for c in figures["comparisons"] if c["first"] == "mover")
+    assert asked_of["video_accuracy"]["value"] == pytest.approx(2 / 3)
+    assert figures["recipes"]["mover"]["baselines"]["majority_class"]["outcome"] == "better"
+    assert figures["recipes"]["mover"]["labels"] == list(_classified.WAYS)
+    table = pd.read_csv(root / "site/plots/answers.csv").set_index(["recipe", "answer"])
+    assert table.loc[("mover", "model"), "video_accuracy"] == pytest.approx(11 / 12)
+    assert np.isnan(table.loc[("first", "model"), "video_accuracy"])
+    assert np.isnan(table.loc[("mover", "model"), "psnr_db"])
+
+
+def test_every_cell_of_the_confusion_matrix_leads_to_its_videos(root: Path) -> None:
+    page = Tags(root / "site/recipe-mover.html")
+    labels = list(_classified.WAYS)
+    titles = {str(a["href"]): str(a["title"]) for t, a in page.tags if t == "a" and "title" in a}
+    assert titles == {
+        "#cell-0-0": "down named rightly: 3 of 3 videos",
+        "#cell-1-1": "left named rightly: 2 of 3 videos",
+        "#cell-1-2": "left taken for right: 1 of 3 videos",
+        "#cell-2-2": "right named rightly: 3 of 3 videos",
+        "#cell-3-3": f"{labels[3]} named rightly: 3 of 3 videos",
+    }
+    text = re.sub(r"\s+", " ", page.text)
+    videos = pd.read_parquet(root / "data/evaluation/mover/videos.parquet").query("answer == 'model'")
+    (wrong,) = videos[~videos["correct"]]["source"]
+    assert "12 held-out videos, 1 of them named wrongly." in text
+    assert re.search(rf"left, taken for right ?1 video {re.escape(wrong)}[\d.]+% sure", text)
+    pictured = [str(a["alt"]) for t, a in page.tags if t == "img" and "A frame of" in str(a["alt"])]
+    assert sorted(pictured) == sorted(f"A frame of {source}" for source in videos["source"])
+
+
+def test_a_page_of_classes_shows_every_figure_and_warns_before_them(root: Path) -> None:
+    page = Tags(root / "site/recipe-mover.html")
+    text = re.sub(r"\s+", " ", page.text)
+    assert text.index(f"{WARNING}.") < text.index("91.7%") < text.index("Verdict")
+    result = read_json(root / "data/evaluation/mover/metrics.json")
+    for level, error in result["calibration"]["expected_error"].items():
+        assert f"{level.capitalize()}s: error {100 * error:.1f} points" in text
+    for row in pd.read_csv(root / "data/evaluation/mover/recalls.csv").to_dict("records"):
+        told = f"{100 * row['recall']:.1f}{100 * row['low']:.1f} – {100 * row['high']:.1f}"
+        assert f"{row['label']}{row['videos']}{told}{100 * row['precision']:.1f}" in text.replace("> ", ">")
+    assert "This model–91.7" in text.replace(" ", "").replace("Thismodel", "This model")
+    for line in ("this model's descriptor", "raw pixels (the mean frame)", "descriptor of still, image-only"):
+        assert line in text
+    assert "Adown 3Bleft 3Cright 3D" in text
+    spots = [a for t, a in page.tags if t == "g" and a.get("class") == "spot"]
+    rings = [a for t, a in page.tags if t == "circle" and a.get("class") == "missed"]
+    seen = [a for t, a in page.tags if t == "image"]
+    assert (len(spots), len(rings), len(seen)) == (12, 1, 12)
+    strips = [str(a["alt"]).split(":")[0] for t, a in page.tags if t == "img" and "of the clip" in str(a["alt"])]
+    assert strips == ["Clip", "Looked at"] * 5  # the surest right one of four classes, and the wrong one
+    assert sum(a.get("class") == "moments" for t, a in page.tags if t == "svg") == 5
+    assert "descriptor of still" not in Tags(root / "site/recipe-still.html").text
+    assert "named rightly, " in text
+    assert "taken for right, " in text
+
+
+def test_a_hundred_classes_are_a_list_and_a_picture(root: Path) -> None:
+    page = Tags(root / "site/recipe-crowd.html")
+    assert not [a for t, a in page.tags if t == "table" and "confusion" in str(a.get("class"))]
+    name = "a_class_of_some_length_"
+    links = re.findall(rf"{name}(\d+) taken for {name}(\d+) 1 of 5", page.text)
+    wrong = [n // 5 for n in range(3, 5 * CROWD, 10)]
+    assert links == [(f"{k:03d}", f"{k + 1:03d}") for k in wrong[:20]]
+    assert f"{len(wrong) - 20} more pairs are in confusion.csv" in page.text
+    (matrix,) = [a for t, a in page.tags if t == "img" and a.get("class") == "matrix"]
+    with Image.open(io.BytesIO(base64.b64decode(str(matrix["src"]).split(",")[1]))) as image:
+        shares = np.asarray(image)[::6, ::6].sum(axis=2)
+    assert shares.shape == (CROWD, CROWD)
+    assert (shares.argmax(axis=1) == np.arange(CROWD)).all()
 
 
 def test_the_videos_hold_the_frames_in_step(root: Path, tmp_path: Path) -> None:
@@ -353,6 +461,12 @@ def test_a_browser_shows_every_page_without_complaint(root: Path, browser: Any, 
             page.wait_for_timeout(100)
         assert page.evaluate(f"!document.querySelectorAll('video')[{number}].paused")
     assert page.evaluate("document.querySelector('video').videoWidth") == 2 * 256 + 4
+    page.goto((root / "site" / "recipe-mover.html").as_uri())
+    assert page.locator(".cell:visible h3").all_inner_texts() == ["left, taken for right1 video"]  # before one chooses
+    page.locator('a[href="#cell-2-2"]').focus()
+    page.keyboard.press("Enter")
+    assert page.locator(".cell:visible h3").all_inner_texts() == ["right, named rightly3 videos"]
+    assert page.evaluate("document.documentElement.scrollWidth") == width_px
     context.close()
     assert heard == []
 
@@ -371,3 +485,47 @@ def test_the_readme_strip_has_a_row_for_each_answer(root: Path) -> None:
         found = image.size
     frames_px = (8 * 16 + 7) * 7  # eight frames of 16 px and seven lines, sevenfold
     assert found == (frames_px + 190 + 2 * 20, 5 * 16 * 7 + 4 * 8 + 2 * 20)
+
+
+def test_the_readme_shows_what_seeing_motion_is_worth(root: Path) -> None:
+    with Image.open(root / "site" / "motion.png") as image:
+        picture = np.asarray(image)
+    rows = picture.shape[0] - 2 * 20 - 30  # five bars: two networks, three baselines
+    bars = picture[20 : 20 + rows, picture.shape[1] - 20 - 460 - 74 : picture.shape[1] - 20]
+    lengths = [(bars[round(rows / 5 * (k + 0.55))] != (250, 250, 248)).any(axis=1).sum() for k in range(5)]
+    accuracy = {
+        name: read_json(root / f"data/evaluation/{name}/metrics.json")["answers"]["model"]["video_accuracy"]["value"]
+        for name in NAMED
+    }
+    assert lengths[:2] == pytest.approx([460 * accuracy["mover"], 460 * accuracy["still"]], abs=4)
+    assert (bars == (0, 114, 178)).all(axis=2).any(axis=1).sum() == pytest.approx(
+        0.4 * rows / 5, abs=3
+    )  # one stands out
+
+
+def test_heat_lies_on_gray_and_a_share_has_its_bar() -> None:
+    frame = np.full((1, 2, 3), 200, np.uint8)
+    found = pictures.heat(frame, np.array([[0, 255]], np.uint8))
+    assert found[0, 0].tolist() == [130, 130, 130]
+    assert found[0, 1].tolist() == [255, 255, 255]
+    bar = class_charts.share_bar(0.5, 0.25, 0.75, title="<half>")
+    assert 'aria-label="&lt;half&gt;"' in bar
+    assert 'class="fill" width="80.0"' in bar
+    assert 'd="M41.0 9.0H119.0"' in bar
+    assert class_charts.share_bar(float("nan"), None, None, title="none") == ""
+
+
+def test_pictures_among_the_points_cover_nothing() -> None:
+    spots = [
+        scatter.Spot(f"v{n}", "a", "ab"[n == 3], x, 0.5, "data:", 1.5) for n, x in enumerate((0.5, 0.5, 0.51, 0.9))
+    ]
+    drawn = scatter.scatter(spots, ["a", "b"], title="map")
+    boxes = [tuple(map(float, b)) for b in re.findall(r'rim c0" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)"', drawn)]
+    assert len(boxes) == drawn.count('class="seen"') >= 3
+    for n, (left, top, width) in enumerate(boxes):
+        for other_left, other_top, _ in boxes[:n]:
+            assert abs(left - other_left) >= width or abs(top - other_top) >= scatter.PICTURE_PX
+    assert len(boxes) + drawn.count('class="peek"') == 4
+    assert drawn.count("missed") == 1
+    assert "v3: a, taken for b" in drawn
+    assert list(scatter.marks_of([str(n) for n in range(27)]).values())[-1] == "27"

@@ -9,19 +9,29 @@ import pandas as pd
 import pytest
 
 from tasks.params import Evaluation
-from tasks.report.questions import Judged, beats_the_cross_fade, compare, compare_variants
-from tasks.report.verdicts import against_baselines, against_champion, decibels, on_every_sequence, summary
+from tasks.report.kinds import KINDS, MSE, PSNR, SHARPNESS, VIDEO_ACCURACY, Measure
+from tasks.report.questions import Judged, beats_the_cross_fade, compare, compare_variants, looks_at_motion
+from tasks.report.verdicts import (
+    against_baselines,
+    against_champion,
+    by_strength,
+    of_the_descriptor,
+    on_every_sequence,
+    summary,
+)
 
 SETTINGS = Evaluation()
 TIMING = {"train_seconds": 100.0, "device": "cpu", "threads": 2}
 
 
-def score(value: float, low: float, high: float) -> dict[str, Any]:
-    return {"psnr_db": {"value": value, "low": low, "high": high}}
+def score(value: float, low: float, high: float, metric: str = "psnr_db") -> dict[str, Any]:
+    return {metric: {"value": value, "low": low, "high": high}}
 
 
 def test_against_baselines_says_plainly_what_is_not_beaten() -> None:
     result = {
+        "kind": "reconstruct",
+        "latent_floats": 1024,
         "answers": {
             "model": score(30, 29, 31),
             "patch_pca_chosen": {"floats": 1024} | score(29, 28, 30),
@@ -51,6 +61,8 @@ def test_against_baselines_says_plainly_what_is_not_beaten() -> None:
 
 def test_where_nothing_is_compressed_no_floats_are_told() -> None:
     result = {
+        "kind": "interpolate",
+        "latent_floats": None,
         "answers": {
             "model": score(33.25, 32, 34),
             "nearest_copy": {"floats": None} | score(29, 28, 30),
@@ -72,6 +84,73 @@ def test_where_nothing_is_compressed_no_floats_are_told() -> None:
         ("nearest_copy", "better", "Beats the nearest copy by 4.25 dB (95% interval of the gain 4.00 to 4.50 dB)."),
     ]  # fmt: skip
     assert summary(verdicts) == ("open", "not shown to beat DIS flow")
+
+
+def test_classes_are_told_in_percentage_points() -> None:
+    accuracy = {"majority_class": 0.25, "mean_frame_svm": 0.70, "difference_energy_svm": 0.70}
+    gains = {
+        "majority_class": score(0.68, 0.6, 0.75, "video_accuracy"),
+        "mean_frame_svm": score(0.231, 0.104, 0.3, "video_accuracy"),
+        "difference_energy_svm": score(-0.05, -0.2, 0.1, "video_accuracy"),
+    }
+    answers = {name: {"floats": 64} | score(value, 0, 1, "video_accuracy") for name, value in accuracy.items()}
+    verdicts = against_baselines({"kind": "classify", "latent_floats": None, "answers": answers, "gains": gains})
+    assert [(v.answer, v.outcome, v.sentence) for v in verdicts] == [
+        ("difference_energy_svm", "open",
+         "Not shown to beat the linear SVM on difference energy: −5.0 points, the interval contains zero "
+         "(95% interval of the gain −20.0 to 10.0 points)."),
+        ("mean_frame_svm", "better",
+         "Beats the linear SVM on the mean frame by 23.1 points (95% interval of the gain 10.4 to 30.0 points)."),
+        ("majority_class", "better",
+         "Beats the majority class by 68.0 points (95% interval of the gain 60.0 to 75.0 points)."),
+    ]  # fmt: skip
+
+
+def test_the_strongest_baseline_is_that_of_the_kinds_own_metric() -> None:
+    answers = {
+        "majority_class": score(0.2, 0, 1, "video_accuracy"),
+        "mean_frame_svm": score(0.9, 0, 1, "video_accuracy"),
+        "descriptor_svm": score(1.0, 0, 1, "video_accuracy"),
+    }
+    found = by_strength(
+        {"kind": "classify", "answers": answers, "gains": dict.fromkeys(("majority_class", "mean_frame_svm"))}
+    )
+    assert found == ["mean_frame_svm", "majority_class"]  # the descriptor is the model's own
+
+
+def votes(model: str, descriptor: str) -> pd.DataFrame:
+    """Whether the two answers are right on as many videos, 1 or 0, two videos a group."""
+    rows = [
+        {"source": f"v{n}", "group": str(n // 2), "answer": answer, "correct": mark == "1"}
+        for answer, marks in (("model", model), ("descriptor_svm", descriptor))
+        for n, mark in enumerate(marks)
+    ]
+    return pd.DataFrame(rows[::-1])
+
+
+@pytest.mark.parametrize(
+    ("model", "descriptor", "outcome", "sentence"),
+    [
+        ("11011111", "11011111", "better",
+         "87.5% with a linear SVM on its descriptor: as good as the network's own answer "
+         "(95% interval of the difference 0.0 to 0.0 points)."),
+        ("01010101", "11111111", "better",
+         "100.0% with a linear SVM on its descriptor: 50.0 points above the network's own answer "
+         "(95% interval of the difference 50.0 to 50.0 points)."),
+        ("11111111", "01010101", "worse",
+         "50.0% with a linear SVM on its descriptor: 50.0 points below the network's own answer "
+         "(95% interval of the difference −50.0 to −50.0 points)."),
+        ("11111100", "00111111", "open",
+         "75.0% with a linear SVM on its descriptor: as good as the network's own answer "
+         "(95% interval of the difference −75.0 to 75.0 points)."),
+    ],
+)  # fmt: skip
+def test_the_descriptor_is_held_against_the_network(model: str, descriptor: str, outcome: str, sentence: str) -> None:
+    found = of_the_descriptor(votes(model, descriptor), SETTINGS)
+    assert found is not None
+    assert (found.outcome, found.sentence) == (outcome, sentence)
+    alone = votes(model, descriptor).query("answer == 'model'")
+    assert of_the_descriptor(alone, SETTINGS) is None
 
 
 def by_source(gains: dict[str, float]) -> pd.DataFrame:
@@ -99,11 +178,13 @@ def test_every_sequence_counts(gains: dict[str, float], outcome: str, sentence: 
 
 def judged(name: str, architecture: str, psnr: list[float], **changes: Any) -> Judged:
     """Clips 0 to 5, two each of the groups a, b and c; listed backwards, so that pairing has to go by the id."""
-    clips = pd.DataFrame({"clip": range(6), "group": list("aabbcc"), "psnr_db": psnr})[::-1]
-    values = {"variant": "default", "latent_floats": 1024, "evaluation_sha256": "same", "timing": TIMING} | changes
-    return Judged(
-        name=name, architecture=architecture, clips=clips if "clips" not in values else values.pop("clips"), **values
-    )
+    values = {
+        "kind": "reconstruct", "variant": "default", "latent_floats": 1024, "evaluation_sha256": "same",
+        "timing": TIMING, "primary": {}, "config": {},
+    } | changes  # fmt: skip
+    kind = KINDS[values["kind"]]
+    scores = pd.DataFrame({kind.item: range(6), "group": list("aabbcc"), kind.primary.key: psnr})[::-1]
+    return Judged(name=name, architecture=architecture, scores=scores, **values)
 
 
 BASE = [20.0, 25.0, 30.0, 35.0, 22.0, 28.0]
@@ -230,5 +311,59 @@ def test_against_the_champion() -> None:
     assert against_champion(alone, "mine") == ("open", "Version 2 is registered; there is no champion yet.")
 
 
-def test_figures_have_a_true_minus_sign() -> None:
-    assert (decibels(-0.5), decibels(0.5, sign=True)) == ("−0.50", "+0.50")
+def classifier(name: str, right: str, depth: int, low: float, high: float, **changes: Any) -> Judged:
+    marks = [float(mark) for mark in right]
+    values = {"config": {"kernel_depth": depth, "width": 8}, "kind": "classify", "chance": 0.25} | changes
+    primary = {"value": float(np.mean(marks)), "low": low, "high": high}
+    return judged(name, "c3d", marks, primary=primary, **values)
+
+
+def test_whether_temporal_kernels_help_is_answered_in_a_sentence() -> None:
+    deep = classifier("moving", "111111", 3, 0.95, 1.0)
+    found = looks_at_motion(deep, classifier("still", "100100", 1, 0.2, 0.5), SETTINGS)
+    assert found.sentence == (
+        "The temporal kernels help: moving (kernel depth 3) is 66.7 points ahead of still (image-only, kernel depth 1) "
+        "(95% interval of the difference 50.0 to 100.0 points, 6 videos paired, 3 groups). They name 100.0% "
+        "(95.0 to 100.0) and 33.3% (20.0 to 50.0) of the videos rightly; the intervals do not overlap, and the "
+        "image-only network is at chance (25.0%)."
+    )
+    assert (found.comparable, found.metric) == (True, "video_accuracy")
+    assert found.difference == pytest.approx({"value": 2 / 3, "low": 0.5, "high": 1.0})
+
+
+def test_temporal_kernels_may_not_help() -> None:
+    deep, flat = classifier("moving", "100110", 3, 0.3, 0.7), classifier("still", "011001", 1, 0.4, 0.6)
+    found = looks_at_motion(deep, flat, SETTINGS).sentence
+    assert found.startswith(
+        "The temporal kernels are not shown to help: moving (kernel depth 3) against still (image-only, kernel depth 1)"
+        " is +0.0 points, the interval contains zero ("
+    )
+    assert found.endswith("the intervals overlap, and the image-only network is above chance (25.0%).")
+    worse = classifier("moving", "000000", 3, 0.0, 0.0)
+    better = classifier("still", "111111", 1, 1.0, 1.0, config={"kernel_depth": 1, "width": 16})
+    found = looks_at_motion(worse, better, SETTINGS).sentence
+    assert found.startswith("The temporal kernels do not help: moving (kernel depth 3) is 100.0 points behind still")
+    assert found.endswith("They differ in more than that: width 8 and 16.")
+    elsewhere = classifier("still", "111111", 1, 1.0, 1.0, evaluation_sha256="other")
+    assert looks_at_motion(worse, elsewhere, SETTINGS).difference is None
+
+
+@pytest.mark.parametrize(
+    ("measure", "value", "written", "gap"),
+    [
+        (PSNR, 31.254, "31.25 dB", "+31.25 dB"),
+        (PSNR, -0.5, "−0.50 dB", "−0.50 dB"),
+        (VIDEO_ACCURACY, 0.9642, "96.4%", "+96.4 points"),
+        (MSE, 0.00125, "1.25 × 10⁻³", "+1.25 × 10⁻³"),
+    ],
+)
+def test_a_figure_is_written_in_its_unit_with_a_true_minus_sign(
+    measure: Measure, value: float, written: str, gap: str
+) -> None:
+    assert (measure.told(value), measure.gap(value, sign=True)) == (written, gap)
+
+
+def test_the_best_is_what_the_metric_says() -> None:
+    assert min((30.0, 31.0), key=PSNR.cost) == 31.0
+    assert min((0.1, 0.2), key=MSE.cost) == 0.1
+    assert min((0.5, 0.9, 1.2), key=SHARPNESS.cost) == 0.9
