@@ -40,8 +40,8 @@ def publish_recipe(root: Path, recipe: str) -> dict[str, Any]:
 
 
 def _champion_today(root: Path, name: str) -> dict[str, Any] | None:
-    """The champion's score on the clips its challenger was judged on; None where it takes clips of another shape, or
-    is shown or answers other frames of them."""
+    """The champion's score on the clips its challenger was judged on; None where it takes clips of another shape, is
+    shown or answers other frames of them, or tells other classes apart."""
     known = params.load(root / "params.yaml")
     recipe = known.recipe(name)
     now = known.dataset(recipe.dataset)
@@ -55,7 +55,10 @@ def _champion_today(root: Path, name: str) -> dict[str, Any] | None:
         challenger[key] for key in ("kind", "inputs", "outputs")
     ]:
         return None
+    labels = list(champion.labels) if champion.kind == "classify" else None
+    if labels is not None and labels != challenger["labels"]:
+        return None
     weights_sha256 = tracking.registry_record(name)["champion"]["weights_sha256"]
     return evaluate.judge_again(
-        champion.predict, weights_sha256, recipe, frames, clips, champion.inputs, champion.outputs
+        champion.predict, weights_sha256, recipe, frames, clips, champion.inputs, champion.outputs, labels
     )
