@@ -15,7 +15,7 @@ Values = NDArray[np.float64]
 WIDTH, HEIGHT = 460, 260
 LEFT, RIGHT, TOP, BOTTOM = 52, 20, 10, 40
 ROW = 30  # height of a row of `interval_chart`
-LABEL = 178  # width of its labels
+LABEL = 190  # width of its labels
 SERIES = 4  # colours and dashes in the style
 LOG_TICK_ROOM = 34.0  # between the labels of a logarithmic axis
 

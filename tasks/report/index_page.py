@@ -119,7 +119,7 @@ def _recipe_rows(results: Sequence[Result], kind: Kind) -> list[dict[str, Any]]:
     rows = []
     for r in results:
         label = ARCHITECTURES.get(r.recipe.architecture, r.recipe.architecture)
-        detail = f"{label}, {r.recipe.config.get('variant', 'default')}"
+        detail = f"{label}, {r.config.get('variant', 'default')}"
         row = BLANK | {"name": r.name, "href": href(r), "detail": detail}
         row["status"] = (r.status or "").capitalize()
         rows.append(row)

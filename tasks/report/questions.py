@@ -189,7 +189,7 @@ def looks_at_motion(deep: Judged, flat: Judged, settings: Evaluation) -> Compari
     said = {
         "better": f"The temporal kernels help: {who[0]} is {by} ahead of {who[1]}",
         "worse": f"The temporal kernels do not help: {who[0]} is {by} behind {who[1]}",
-        "open": f"The temporal kernels are not shown to help: {who[0]} against {who[1]} is "
+        "open": f"The temporal kernels are not shown to help: {who[0]} against {who[1]}, "
         f"{VIDEO_ACCURACY.gap(gain['value'], sign=True)}, the interval contains zero",
     }[outcome(gain)]
     sentence = f"{said} ({basis}). {_shares(deep, flat)}"
@@ -211,5 +211,7 @@ def _shares(deep: Judged, flat: Judged) -> str:
     said = f"They name {told[0]} and {told[1]} of the videos rightly; the intervals {'do not ' * apart}overlap"
     if flat.chance is None:
         return f"{said}."
-    at = "is above" if other["low"] > flat.chance else "is below" if other["high"] < flat.chance else "is at"
-    return f"{said}, and the image-only network {at} chance ({VIDEO_ACCURACY.told(flat.chance)})."
+    at = "is above" if other["low"] > flat.chance else "is below" if other["high"] < flat.chance else ""
+    return (
+        f"{said}, and the image-only network {at or 'cannot be told from'} chance ({VIDEO_ACCURACY.told(flat.chance)})."
+    )

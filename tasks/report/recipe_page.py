@@ -39,7 +39,7 @@ def recipe_page(
         "name": result.name,
         "kind": result.kind,
         "architecture": ARCHITECTURES.get(result.recipe.architecture, result.recipe.architecture),
-        "variant": result.recipe.config.get("variant"),
+        "variant": result.config.get("variant"),
         "dataset": result.recipe.dataset,
         "data_href": data_href(result.recipe.dataset),
         "status": result.status.capitalize() + "." if result.status else None,

@@ -56,7 +56,7 @@ class Result:
     @property
     def config(self) -> dict[str, Any]:
         """The architecture's settings: all of them once it is trained, those of params.yaml before."""
-        return dict(self.card["config"] if self.card else self.recipe.config)
+        return {**self.recipe.config, **(self.card["config"] if self.card else {})}
 
     @property
     def judged(self) -> Judged:

@@ -243,7 +243,7 @@ def test_the_index_says_whether_temporal_kernels_help(root: Path) -> None:
     assert (
         "They name 91.7% (75.0 to 100.0) and 25.0% (25.0 to 25.0) of the videos rightly; the intervals do not" in text
     )
-    assert "the image-only network is at chance (25.0%)." in text
+    assert "the image-only network cannot be told from chance (25.0%)." in text
     gain = judged["mover"]["gains"]["mean_frame_svm"]["video_accuracy"]
     assert f"mover names {gain['value']:.1%} more".replace("%", " points") in text
     descriptor = 100 * judged["mover"]["answers"]["descriptor_svm"]["video_accuracy"]["value"]

@@ -325,7 +325,7 @@ def test_whether_temporal_kernels_help_is_answered_in_a_sentence() -> None:
         "The temporal kernels help: moving (kernel depth 3) is 66.7 points ahead of still (image-only, kernel depth 1) "
         "(95% interval of the difference 50.0 to 100.0 points, 6 videos paired, 3 groups). They name 100.0% "
         "(95.0 to 100.0) and 33.3% (20.0 to 50.0) of the videos rightly; the intervals do not overlap, and the "
-        "image-only network is at chance (25.0%)."
+        "image-only network cannot be told from chance (25.0%)."
     )
     assert (found.comparable, found.metric) == (True, "video_accuracy")
     assert found.difference == pytest.approx({"value": 2 / 3, "low": 0.5, "high": 1.0})
@@ -336,7 +336,7 @@ def test_temporal_kernels_may_not_help() -> None:
     found = looks_at_motion(deep, flat, SETTINGS).sentence
     assert found.startswith(
         "The temporal kernels are not shown to help: moving (kernel depth 3) against still (image-only, kernel depth 1)"
-        " is +0.0 points, the interval contains zero ("
+        ", +0.0 points, the interval contains zero ("
     )
     assert found.endswith("the intervals overlap, and the image-only network is above chance (25.0%).")
     worse = classifier("moving", "000000", 3, 0.0, 0.0)
