@@ -107,7 +107,7 @@ class Model(VideoModel):
             values_NC = clip_THWC.flatten(0, 2).double() / 255.0
             sums += torch.stack([values_NC.mean(0), values_NC.square().mean(0)]) / len(clips_BTHWC)
         self.mean.copy_(sums[0])
-        self.deviation.copy_((sums[1] - sums[0].square()).sqrt().clamp_min(1.0 / 255.0))
+        self.deviation.copy_((sums[1] - sums[0].square()).clamp_min(255.0**-2).sqrt())
 
     def loss(self, batch: dict[str, Tensor], part: str = "model") -> tuple[Tensor, Scalars]:
         """Cross-entropy, and the share of the clips whose likeliest class is the true one."""
@@ -151,8 +151,8 @@ class Convolution(nn.Conv3d):
     (torch 2.13 on a CPU gives the 3-D one a wrong gradient in bfloat16 there.)
     """
 
-    def __init__(self, inside: int, outside: int, depth: int) -> None:
-        super().__init__(inside, outside, (depth, 3, 3), padding=(depth // 2, 1, 1))
+    def __init__(self, inside: int, outside: int, depth: int, *, bias: bool = True) -> None:
+        super().__init__(inside, outside, (depth, 3, 3), padding=(depth // 2, 1, 1), bias=bias)
 
     def forward(self, x_BCTHW: Tensor) -> Tensor:
         """(B, C, T, H, W) to (B, out, T, H, W)."""
@@ -162,18 +162,19 @@ class Convolution(nn.Conv3d):
         now = self.weight[:, :, middle]
         before, after = (self.weight[:, :, middle + k] if middle else torch.zeros_like(now) for k in (-1, 1))
         kernel = torch.cat([torch.cat([now, after], 1), torch.cat([before, now], 1)])
-        assert self.bias is not None
-        out = F.conv2d(torch.cat([x_BCTHW[:, :, 0], x_BCTHW[:, :, 1]], 1), kernel, self.bias.repeat(2), padding=1)
+        bias = None if self.bias is None else self.bias.repeat(2)
+        out = F.conv2d(torch.cat([x_BCTHW[:, :, 0], x_BCTHW[:, :, 1]], 1), kernel, bias, padding=1)
         one, other = out.chunk(2, 1)
         return torch.stack([one, other], 2)
 
 
 def _convolution(inside: int, outside: int, depth: int, *, normalised: bool) -> list[nn.Module]:
-    conv = Convolution(inside, outside, depth)
+    conv = Convolution(inside, outside, depth, bias=not normalised)  # the normalisation has a bias of its own
     nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-    assert conv.bias is not None
+    if conv.bias is None:
+        return [conv, nn.BatchNorm3d(outside), nn.ReLU()]
     nn.init.zeros_(conv.bias)
-    return [conv, nn.BatchNorm3d(outside), nn.ReLU()] if normalised else [conv, nn.ReLU()]
+    return [conv, nn.ReLU()]
 
 
 def _linear(inside: int, outside: int) -> nn.Linear:
@@ -202,7 +203,7 @@ def _check(c: Config) -> tuple[int, ...]:
     for name in ("base_channels", "features"):
         if (value := getattr(c, name)) is not None and value < 1:
             raise ValueError(f"{name} is {value}; it must be 1 or more, or null for the variant's own")
-    if c.kernel_depth in (1, 3, 5, 7):
+    if c.kernel_depth in (1, 3, 5, 7) and not isinstance(c.kernel_depth, bool):
         return (int(c.kernel_depth),) * len(CHANNELS)
     if c.kernel_depth not in KERNEL_DEPTHS:
         raise ValueError(f"kernel_depth is {c.kernel_depth!r}; it must be 1, 3, 5, 7, 'increasing' or 'decreasing'")

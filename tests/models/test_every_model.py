@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-
 import pytest
 import torch
 from torch import Tensor
@@ -20,21 +18,23 @@ SMALL: dict[str, dict[str, dict[str, object]]] = {
         "article": {"frames": 7, "height_px": 32, "width_px": 40, "width": 8},
         "default": {"frames": 7, "height_px": 32, "width_px": 48, "adversarial_from": 0.0},
     },
+    "classify": {
+        "paper": {"crop_height_px": 32, "crop_width_px": 32, "base_channels": 4, "features": 24},
+        "default": {"crop_height_px": None, "crop_width_px": None, "base_channels": 4, "features": 24},
+    },
+}
+SMALL["classify"] = {
+    variant: {"frames": 16, "height_px": 32, "width_px": 48, "classes": 2, "dropout": 0.0, **config}
+    for variant, config in SMALL["classify"].items()
 }
 PROGRESS = 0.5
-
-
-def kind_of(name: str) -> str:
-    kind: str = importlib.import_module(f"models.{name}").Model.kind
-    return kind
-
-
-VARIANTS = [(name, variant) for name in models.names() for variant in SMALL[kind_of(name)]]
+VARIANTS = [(name, variant) for name in models.names() for variant in SMALL[models.kind_of(name)]]
+PICTURES = [(name, variant) for name, variant in VARIANTS if models.kind_of(name) != "classify"]
 
 
 def make(name: str, variant: str, **config: object) -> models.VideoModel:
     torch.manual_seed(0)
-    return models.build(name, variant=variant, **{**SMALL[kind_of(name)][variant], **config})
+    return models.build(name, variant=variant, **{**SMALL[models.kind_of(name)][variant], **config})
 
 
 def clips(model: models.VideoModel, count: int) -> Tensor:
@@ -55,7 +55,8 @@ def shown(model: models.VideoModel, clip_BTHWC: Tensor) -> Tensor:
 
 
 def loss(model: models.VideoModel, clip_BTHWC: Tensor, part: str) -> tuple[Tensor, dict[str, Tensor]]:
-    return model.loss({"clip": clip_BTHWC, "progress": torch.tensor(PROGRESS)}, part)
+    label = torch.arange(len(clip_BTHWC)) % 2  # read by classifiers only
+    return model.loss({"clip": clip_BTHWC, "label": label, "progress": torch.tensor(PROGRESS)}, part)
 
 
 def train(model: models.VideoModel, batch: Tensor, steps: int, *, bf16: bool = False) -> None:
@@ -80,9 +81,13 @@ def test_predict_answers_every_place(name: str, variant: str, channels: int) -> 
     model.initialise(batch)
     with torch.no_grad():
         out = model.eval().predict(shown(model, batch))
-    assert out.shape == batch[:, list(model.outputs)].shape
     assert out.dtype == torch.float32
     assert 0.0 <= float(out.min()) <= float(out.max()) <= 1.0
+    if model.kind == "classify":
+        assert out.shape == (3, 2)
+        torch.testing.assert_close(out.sum(1), torch.ones(3))
+    else:
+        assert out.shape == batch[:, list(model.outputs)].shape
 
 
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
@@ -102,7 +107,7 @@ def test_every_parameter_belongs_to_one_part_and_gets_a_gradient(name: str, vari
         assert without == []
 
 
-@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+@pytest.mark.parametrize(("name", "variant"), PICTURES)
 def test_overfits_one_batch(name: str, variant: str) -> None:
     model = make(name, variant)
     batch = clips(model, 2)  # and no `initialise`: two clips fitted are two clips known
@@ -115,6 +120,19 @@ def test_overfits_one_batch(name: str, variant: str) -> None:
     before = psnr_db()
     train(model, batch, 40)
     assert psnr_db() > before + 3.0
+
+
+@pytest.mark.parametrize(("name", "variant"), [pair for pair in VARIANTS if pair not in PICTURES])
+def test_tells_the_clips_of_one_batch_apart(name: str, variant: str) -> None:
+    model = make(name, variant)
+    batch = clips(model, 4)
+    batch[1::2] = batch[1::2].flip(1)  # the bar goes the other way: what differs is the order of the frames
+    model.initialise(batch)
+    train(model, batch, 60)
+    with torch.no_grad():
+        answer = model.eval().predict(batch)
+    assert answer.argmax(1).tolist() == [0, 1, 0, 1]
+    assert float(answer.max(1).values.min()) > 0.9
 
 
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
@@ -156,7 +174,7 @@ def test_export_equals_in_process(name: str, variant: str) -> None:
             torch.testing.assert_close(program(some), model.predict(some), rtol=0.0, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", [name for name in models.names() if kind_of(name) == "reconstruct"])
+@pytest.mark.parametrize("name", [name for name in models.names() if models.kind_of(name) == "reconstruct"])
 def test_the_decoder_is_told_no_more_than_the_latent_floats(name: str) -> None:
     model = make(name, "default")
     batch = clips(model, 2)
