@@ -90,6 +90,7 @@ def index_set(dataset: str, kind: str, results: Sequence[Result]) -> dict[str, A
     return {
         "name": dataset,
         "kind": kind,
+        "does": told.does,
         "ranged": told.ranged,
         "plain": told.plain,
         "primary": told.primary,

@@ -116,6 +116,7 @@ LOG_LOSS = Measure("log_loss", "Log loss", "nats", best="lowest")
 class Kind:
     """How the pages speak of one kind of model."""
 
+    does: str  # what such a model is for, in words
     primary: Measure
     ranged: tuple[Measure, ...]  # columns of the index with intervals; `plain` ones have none
     plain: tuple[Measure, ...]
@@ -137,6 +138,7 @@ _ON_PIXELS = ((PSNR, ""), (MOVING, "moving"), (STILL, "still"))
 
 KINDS = {
     "reconstruct": Kind(
+        does="rebuilding clips",
         primary=PSNR,
         ranged=(PSNR, MOVING, STILL),
         plain=(SSIM, SHARPNESS),
@@ -153,6 +155,7 @@ KINDS = {
         curve=("model", LINEAR, "clip_mean_frame"),
     ),
     "interpolate": Kind(
+        does="answering missing frames",
         primary=PSNR,
         ranged=(PSNR, MOVING, STILL),
         plain=(SSIM, SHARPNESS, FLICKER),
@@ -169,6 +172,7 @@ KINDS = {
         curve=("model", "dis_flow", "cross_fade", "nearest_copy"),
     ),
     "classify": Kind(
+        does="naming classes",
         primary=VIDEO_ACCURACY,
         ranged=(VIDEO_ACCURACY, CLIP_ACCURACY, MEAN_RECALL),
         plain=(),
