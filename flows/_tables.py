@@ -29,14 +29,30 @@ def show(value: Any, as_json: bool) -> None:
     Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 400).print(table)
 
 
+def figure(metric: str, value: float | None, *, gain: bool = False) -> str:
+    """A score as people read it: a share of 1 as percent (a gain as points), anything else with two decimals."""
+    if value is None:
+        return ""
+    share, sign = metric.endswith("_accuracy"), "+" if gain else ""
+    number = f"{100 * value:{sign}.1f}" if share else f"{value:{sign}.2f}"
+    return number + ((" points" if gain else "%") if share else "")
+
+
+def interval(metric: str, score: dict[str, Any]) -> str:
+    """`low` and `high` of a score; nothing where there is none."""
+    if score["low"] is None or score["high"] is None:
+        return ""
+    return f"{figure(metric, score['low'])} to {figure(metric, score['high'])}"
+
+
 def brief(version: dict[str, Any]) -> dict[str, Any]:
     """A version of the registry in a line that a terminal holds."""
     hashes = {"commit": "git_commit", "dvc.lock": "dvc_lock_sha256", "flow run": "flow_run_id"}
     return {
         "model": version["model"], "version": version["version"], "kind": version["kind"],
         "aliases": ", ".join(version["aliases"]),
-        "metric": version["metric"], "score": version["value"],
-        "95% interval": f"{version['low'] or 0:.2f} to {version['high'] or 0:.2f}",
+        "metric": version["metric"], "score": figure(version["metric"], version["value"]),
+        "95% interval": interval(version["metric"], version),
         **{name: (version[key] or "")[:8] for name, key in hashes.items()},
     }  # fmt: skip
 
@@ -54,13 +70,14 @@ def scores(root: Path) -> list[dict[str, Any]]:
             continue
         m = json.loads((folder / "metrics.json").read_text())
         primary = m["primary"]
-        baseline, best = max(
-            ((name, answer[primary["metric"]]["value"]) for name, answer in m["answers"].items() if name != "model"),
-            key=lambda pair: pair[1] if primary["higher_is_better"] else -pair[1],
-        )
+        metric, value = primary["metric"], primary["value"]
+        known = {name: m["answers"][name][metric]["value"] for name in m["gains"]}
+        ranked = sorted(known, key=lambda name: known[name], reverse=primary["higher_is_better"])
+        best = ranked[0] if ranked else None
         rows.append({
-            "recipe": recipe, "metric": primary["metric"], "score": primary["value"],
-            "95% interval": f"{primary['low']:.2f} to {primary['high']:.2f}",
-            "best baseline": f"{best:.2f} ({baseline})", "gain": round(primary["value"] - best, 3),
+            "recipe": recipe, "metric": metric, "score": figure(metric, value),
+            "95% interval": interval(metric, primary),
+            "best baseline": f"{figure(metric, known[best])} ({best})" if best else "",
+            "gain": figure(metric, value - known[best], gain=True) if best and value is not None else "",
         })  # fmt: skip
     return rows

@@ -5,17 +5,16 @@ Heavy imports stand inside the commands, so that `rushes --help` answers at once
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from flows import _study_command, _tables
+from flows import _study_command, _tables, _use_commands
+from flows._project import Json, in_project
 
 app = typer.Typer(
     help="From raw footage to trained, versioned, honestly judged video models.",
@@ -25,7 +24,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(_study_command.app, name="study")
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Recipes = Annotated[
     list[str] | None, typer.Argument(help="Recipes in params.yaml; none: all of them.", show_default=False)
 ]
@@ -55,16 +53,6 @@ def main() -> None:
         raise SystemExit(code) from None
 
 
-@contextlib.contextmanager
-def _project() -> Iterator[Path]:
-    """The project's folder, as working folder."""
-    from flows._dvc import project_root
-
-    root = project_root()
-    with contextlib.chdir(root):
-        yield root
-
-
 def _lifecycle(recipes: list[str] | None, force: bool) -> dict[str, Any]:
     from flows._progress import showing
     from flows.lifecycle import lifecycle
@@ -79,7 +67,7 @@ def demo(as_json: Json = False) -> None:
     """Draw the built-in footage, run everything, use the champions on a few held-out videos."""
     from flows.demo import demo as run_demo
 
-    with _project() as root:
+    with in_project() as root:
         result = _lifecycle(None, force=False)
         used = run_demo(root, say=lambda line: sys.stderr.write(f"{line}\n"))
         summary = json.loads((Path(result["report"]).parent / "metrics.json").read_text())
@@ -100,7 +88,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run the graph, register, promote, report: what changed, and nothing else."""
-    with _project() as root:
+    with in_project() as root:
         result = _lifecycle(recipes or None, force)
         if as_json:
             _tables.show(result, True)
@@ -116,7 +104,7 @@ def plan(recipes: Recipes = None, as_json: Json = False) -> None:
 
     from flows import _dvc
 
-    with _project() as root:
+    with in_project() as root:
         planned = _dvc.plan(root, recipes or None)
         if as_json:
             _tables.show([asdict(stage) for stage in planned], True)
@@ -136,7 +124,7 @@ def report(
     """Say where the report is, and its figures."""
     from flows import _dvc
 
-    with _project() as root:
+    with in_project() as root:
         page = _dvc.outputs(root, "report")[0] / "index.html"
         if as_json:
             _tables.show({"report": str(page), "metrics": json.loads((page.parent / "metrics.json").read_text())}, True)
@@ -147,65 +135,8 @@ def report(
             typer.launch(page.as_uri())
 
 
-@app.command()
-def reconstruct(
-    model: Annotated[
-        str, typer.Argument(help="A recipe (its champion), or models:/NAME@ALIAS, or models:/NAME/VERSION.")
-    ],
-    footage: Annotated[list[Path], typer.Argument(help="Videos, image strips, frame folders, or folders of them.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")],
-    as_json: Json = False,
-) -> None:
-    """Reconstruct footage with a registered model: input, output and error side by side, and errors a frame."""
-    from tasks import tracking
-    from tasks.reconstruct import reconstruct as run_reconstruct
-
-    footage, out = [path.resolve() for path in footage], out.resolve()
-    with _project():
-        loaded = tracking.load(tracking.resolve(model))
-        done = run_reconstruct(loaded, footage, out, say=lambda line: sys.stderr.write(f"{line}\n"))
-    _tables.show(done, as_json)
-    if not as_json:
-        sys.stdout.write(f"\nResults: {out}\n")
-    if not done:
-        raise ValueError(f"nothing could be reconstructed; {out / 'rejects.csv'} says why")
-
-
-@app.command()
-def interpolate(
-    footage: Annotated[list[Path], typer.Argument(help="Videos, frame folders, MOT sequences, or folders of them.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="The .mp4 to write (replaced if it is there); or a folder.")],
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="A recipe (its champion), models:/NAME@ALIAS, or models:/NAME/VERSION. Default: the champion of the"
-            " only recipe of kind interpolate.",
-            show_default=False,
-        ),
-    ] = None,
-    times: Annotated[int, typer.Option(min=2, max=100, help="Frames to make of one.")] = 6,
-    slow: Annotated[
-        bool,
-        typer.Option(
-            "--slow/--keep-duration",
-            help="Slow motion at the footage's frame rate, without sound; or a higher rate, as long, with its sound.",
-        ),
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Make frames between the frames of footage with a registered model: a higher frame rate, or slow motion."""
-    from tasks import tracking
-    from tasks.interpolate import interpolate as run_interpolate
-
-    footage, out = [path.absolute() for path in footage], out.absolute()
-    with _project():
-        loaded = tracking.load(tracking.resolve(model) if model else tracking.champion_of_kind("interpolate"))
-        done = run_interpolate(
-            loaded, footage, out, times=times, slow=slow, say=lambda line: sys.stderr.write(f"{line}\n")
-        )
-    _tables.show(done, as_json)
-    if not done:
-        raise ValueError(f"no video could be made; {out / 'rejects.csv'} says why")
+for _command in (_use_commands.reconstruct, _use_commands.interpolate, _use_commands.features):
+    app.command()(_command)
 
 
 @app.command()
@@ -213,7 +144,7 @@ def models(as_json: Json = False) -> None:
     """The registry: versions, aliases, scores, lineage."""
     from tasks import tracking
 
-    with _project():
+    with in_project():
         listed = tracking.list_models()
         if as_json:
             _tables.show(listed, True)

@@ -85,9 +85,7 @@ def interpolate(
 def _check(model: Model, times: int) -> None:
     if not 2 <= times <= MOST_TIMES:
         raise ValueError(f"times is {times}; from 2 to {MOST_TIMES} frames can be made of one")
-    if model.kind != "interpolate":
-        fix = f"; use: rushes reconstruct {model.recipe} FOOTAGE" if model.kind == "reconstruct" else ""
-        raise ValueError(f"{model.uri} is of kind {model.kind!r}, not 'interpolate'{fix}")
+    new_footage.require_kind(model, "interpolate")
     shown, answered = model.inputs, model.outputs
     if len(shown) != 2 or not all(shown[0] < place < shown[1] for place in answered):
         raise ValueError(

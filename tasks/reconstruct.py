@@ -48,10 +48,6 @@ class _Taken:
     frame: NDArray[np.uint8]
 
 
-class TooShortError(ValueError):
-    """A source has fewer frames than the model's clip."""
-
-
 def reconstruct(
     model: Model,
     paths: list[Path],
@@ -79,11 +75,7 @@ def reconstruct(
     """
     import pandas as pd
 
-    if model.kind != "reconstruct":
-        raise ValueError(
-            f"{model.uri} is of kind {model.kind!r}, not 'reconstruct'"
-            + (f"; use: rushes interpolate FOOTAGE --model {model.recipe}" if model.kind == "interpolate" else "")
-        )
+    new_footage.require_kind(model, "reconstruct")
     out.mkdir(parents=True, exist_ok=True)
     results: list[dict[str, Any]] = []
     rejects: list[new_footage.Reject] = []
@@ -94,7 +86,7 @@ def reconstruct(
             say(f"{source.path}: {results[-1]['frames']} frames, {results[-1]['psnr_db']:.2f} dB")
         except media.MediaError as error:
             rejects.append({"path": source.path, "stage": STAGE, "reason": error.reason})
-        except TooShortError as error:
+        except new_footage.TooShortError as error:
             rejects.append({"path": source.path, "stage": STAGE, "reason": str(error)})
     write_csv(pd.DataFrame(results, columns=list(RESULTS)), out / "results.csv")
     write_csv(pd.DataFrame(rejects, columns=new_footage.REJECT_COLUMNS), out / "rejects.csv")
@@ -107,7 +99,7 @@ def _one(model: Model, root: Path, source: footage.Source, name: str, out: Path,
     """One source: the video is encoded while the model answers, so no more than a few windows are in memory."""
     import pandas as pd
 
-    every = int(model.input.get("every_frames", 1)) * int(model.input.get("step_frames", 1))
+    every = new_footage.spacing(model.input)
     rate = (source.frames_per_second or footage.NOMINAL_FRAMES_PER_SECOND) / every
     errors: list[dict[str, Any]] = []
 
@@ -158,7 +150,7 @@ def _windows(frames: Iterator[_Taken], length: int) -> Iterator[tuple[list[_Take
             yield list(recent), fresh
             fresh = 0
     if len(recent) < length:
-        raise TooShortError(f"too short: {len(recent)} of the {length} frames that the model needs, at its spacing")
+        raise new_footage.too_short(len(recent), length)
     if fresh:
         yield list(recent), fresh
 

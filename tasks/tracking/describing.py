@@ -14,13 +14,10 @@ import numpy as np
 import torch
 
 from models import VideoModel
-from tasks import cpu
 from tasks.tracking import companions
 
 METHOD = "describe"
 TOLERANCE = 1e-5
-Precision = Literal["auto", "32", "bf16"]
-PRECISIONS = ("auto", "32", "bf16")
 _VERIFIED = (1, 2, 3)  # clips
 _HINT = "its architecture must take sizes as x.shape[0], which stays open, not len(x), which the trace fixes"
 
@@ -52,19 +49,6 @@ def save_describe(model: VideoModel, folder: Path) -> None:
         tolerance=TOLERANCE,
         hint=_HINT,
     )
-
-
-def settled(precision: str) -> Literal["32", "bf16"]:
-    """`auto` as what it means on this machine: bf16 where the CPU has it in hardware.
-
-    Raises:
-        ValueError: no such precision.
-    """
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision is {precision!r}; it must be one of {', '.join(PRECISIONS)}")
-    if precision == "auto":
-        return "bf16" if cpu.bf16_instructions() else "32"
-    return "bf16" if precision == "bf16" else "32"
 
 
 class Describer:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks import cpu
 from tasks.tracking.catalogue import list_models
 from tasks.tracking.store import connected, prepare, tracking_uri
 from tasks.tracking.versions import CHAMPION, pick
@@ -91,9 +92,9 @@ class Loaded:
         if not self.describes:
             raise ValueError(f"{self.uri} has no describe: it makes no descriptors")
         self._check(clip_BTHWC)
-        from tasks.tracking.describing import Describer, settled
+        from tasks.tracking.describing import Describer
 
-        exact = settled(precision)
+        exact = cpu.settled_precision(precision)
         if exact not in self._describers:
             self._describers[exact] = Describer(self.folder, exact)
         return self._describers[exact](clip_BTHWC)
