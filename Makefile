@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TORCH_THREADS := OMP_NUM_THREADS=1
 
-.PHONY: help setup demo test check torture bench real between clean
+.PHONY: help setup demo test check torture bench real between classes clean
 
 help:               ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -42,6 +42,9 @@ real: .venv/dev     ## both autoencoders on the Weizmann strips in RUSHES_FOOTAG
 
 between: .venv/dev  ## pix2pix on real footage in RUSHES_FOOTAGE, one sequence left out at a time (some two hours)
 	$(BIN)/python -m benchmarks.real_between
+
+classes: .venv/dev  ## C3D on real footage in RUSHES_FOOTAGE, one performer left out at a time (about half an hour)
+	$(BIN)/python -m benchmarks.real_classes
 
 clean:              ## remove what the graph made; footage you brought, the registry and the caches stay
 	rm -rf data/cuts data/frames data/clips data/runs data/timing data/evaluation data/report
