@@ -175,10 +175,8 @@ def load_describing(uri: str) -> Loaded:
     loaded = load(uri)
     if not loaded.describes:
         able = [row["recipe"] for row in list_models() if row["describes"] and CHAMPION in row["aliases"]]
-        mend = (
-            f"recipes whose champion does: {', '.join(able)}"
-            if able
-            else "make one with: rushes run RECIPE, of architecture c3d"
+        named = ", ".join(able) or "none yet; train one of kind classify"
+        raise ValueError(
+            f"{uri} is of kind {loaded.kind!r} and makes no descriptors; recipes whose champion does: {named}"
         )
-        raise ValueError(f"{uri} is of kind {loaded.kind!r} and makes no descriptors; {mend}")
     return loaded

@@ -35,7 +35,12 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def _trained(
-    folder: Path, seed: int, score: float, judged_on: str = "test-1", architecture: str = "tiny_autoencoder"
+    folder: Path,
+    seed: int,
+    score: float,
+    judged_on: str = "test-1",
+    architecture: str = "tiny_autoencoder",
+    labels: tuple[str, ...] = ("x",),
 ) -> tuple[Path, Path]:
     """A run folder and its evaluation, as the stages write them."""
     torch.manual_seed(seed)
@@ -45,21 +50,24 @@ def _trained(
     places = {"inputs": list(model.inputs), "outputs": list(model.outputs)}
     run, evaluation = folder / f"run{seed}", folder / f"evaluation{seed}{judged_on}"
     training = {"seed": seed, "steps": 2, "optimizer": {"name": "adam"}}
-    facts = {"dataset": "blobs", "data_sha256": "a" * 64, "training": training, "labels": ["x"], **places}
+    facts = {"dataset": "blobs", "data_sha256": "a" * 64, "training": training, "labels": [*labels], **places}
     facts["input"] = input_ | {"length_frames": c.frames}
     modelio.save_run(run, model, {"architecture": architecture, **facts})
     (run / "history.csv").write_text("step,loss,validation_psnr_db\n1,0.5,\n2,0.25,21.5\n")
-    primary = {"metric": "psnr_db", "higher_is_better": True, "value": score, "low": score - 1, "high": score + 1}
-    figures = {"value": score, "low": score - 1, "high": score + 1}
+    metric, spread = ("video_accuracy", 0.25) if model.kind == "classify" else ("psnr_db", 1)
+    figures = {"value": score, "low": score - spread, "high": score + spread}
+    primary = {"metric": metric, "higher_is_better": True, **figures}
+    unknown = dict.fromkeys(figures)  # what an answer about whole videos has no figure for
     write_json(
         evaluation / "metrics.json",
         {
             "weights_sha256": sha256_of(run / "weights.safetensors"),
             "evaluation_sha256": judged_on,
             "clips": 5,
+            "videos": 4,
             "primary": primary,
-            "answers": {"model": {"floats": 8, "psnr_db": figures}},
-            "gains": {"clip_mean_frame": {"psnr_db": figures}},
+            "answers": {"model": {"floats": 8, metric: figures, "log_loss": unknown}},
+            "gains": {"clip_mean_frame": {metric: figures}},
         },
     )
     return run, evaluation
@@ -178,6 +186,8 @@ def test_a_process_without_this_repository_gets_the_same_answer(store: Path, tmp
     loaded = tracking.load(tracking.resolve("alone"))
     assert (loaded.recipe, loaded.version, loaded.kind, loaded.input) == ("alone", "1", "reconstruct", INPUT)
     assert (loaded.inputs, loaded.outputs, loaded.renders) == ((0, 1, 2, 3), (0, 1, 2, 3), False)
+    with pytest.raises(ValueError, match="has no describe: it makes no descriptors"):
+        loaded.describe(clip_BTHWC)
     with pytest.raises(ValueError, match="has no render: it answers its own places at its own size only"):
         loaded.render(clip_BTHWC[:1, :2], [0.5])
     np.testing.assert_allclose(loaded.predict(clip_BTHWC), expected, rtol=0, atol=1e-5)
@@ -255,6 +265,56 @@ def test_a_model_between_frames_is_loaded_with_what_renders_any_size(store: Path
         ValueError, match="several champions of kind interpolate: beside, between; name one with --model"
     ):
         tracking.champion_of_kind("interpolate")
+
+
+def test_a_classifier_is_loaded_with_its_labels_and_its_descriptor(store: Path, tmp_path: Path) -> None:
+    tracking.register("no_words", *_trained(store, 60, 30.0), {})
+    with pytest.raises(ValueError, match=r"of kind 'reconstruct' and makes no descriptors; .* does: none yet; train"):
+        tracking.load_describing("models:/rushes-no_words/1")
+    run, evaluation = _trained(store, 61, 0.75, architecture="tiny_classifier", labels=("bend", "run"))
+    registered = tracking.register("classes", run, evaluation, LINEAGE)
+    assert tracking.register("classes", run, evaluation, LINEAGE) == registered
+    decision = tracking.promote("classes", "1")
+    assert decision.reason == "version 1 is the first champion: video_accuracy 0.7500, export verified"
+    [listed] = [row for row in tracking.list_models() if row["recipe"] == "classes"]
+    assert (listed["kind"], listed["metric"], listed["describes"]) == ("classify", "video_accuracy", True)
+    parameters = sum(p.numel() for p in modelio.load_run(run).parameters())
+    assert listed["description"].startswith(
+        "tiny_classifier trained on blobs (recipe classes): video_accuracy 0.75 (0.50 to 1.00, 95% over groups) on 4"
+        f" held-out videos, 2 classes (bend, run), {parameters:,} parameters;"
+    )
+    assert _client().get_model_version("rushes-classes", "1").tags["rushes.labels"] == '["bend", "run"]'
+    with pytest.raises(ValueError, match="makes no descriptors; recipes whose champion does: classes"):
+        tracking.load_describing("models:/rushes-no_words/1")
+
+    trained, loaded = modelio.load_run(run), tracking.load_describing(tracking.resolve("classes"))
+    assert (loaded.kind, loaded.labels, loaded.outputs, loaded.describes) == ("classify", ("bend", "run"), (), True)
+    assert loaded.weights_sha256 == sha256_of(run / "weights.safetensors")
+    for count in (1, 2, 5):
+        clip_BTHWC = np.random.default_rng(count).integers(0, 256, (count, 4, 8, 8, 1), dtype=np.uint8)
+        with torch.no_grad():
+            probabilities, descriptors = (
+                getattr(trained, method)(torch.from_numpy(clip_BTHWC)).numpy() for method in ("predict", "describe")
+            )
+        assert probabilities.shape == (count, 2)
+        np.testing.assert_allclose(loaded.predict(clip_BTHWC), probabilities, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(loaded.describe(clip_BTHWC, "32"), descriptors, rtol=0, atol=1e-5)
+        rounded = loaded.describe(clip_BTHWC, "bf16")
+        assert rounded.dtype == np.float32
+        np.testing.assert_allclose(rounded, descriptors, rtol=0, atol=0.02 * np.abs(descriptors).max())
+    with pytest.raises(ValueError, match=r"takes uint8 clips \(B, 4, 8, 8, 1\); got uint8 \(5, 3, 8, 8, 1\)"):
+        loaded.describe(clip_BTHWC[:, :3])
+    with pytest.raises(ValueError, match="precision is 'half'; it must be one of auto, 32, bf16"):
+        loaded.describe(clip_BTHWC, "half")
+    alone = torch.export.load(loaded.folder / "describe.pt2")
+    assert not [name for name in alone.state_dict if "last" in name]  # weights that a descriptor does not need
+    np.testing.assert_allclose(alone.module()(torch.from_numpy(clip_BTHWC)).detach(), descriptors, rtol=0, atol=1e-5)
+
+
+def test_a_classifier_whose_labels_are_not_its_classes_is_not_registered(store: Path) -> None:
+    run, evaluation = _trained(store, 62, 0.5, architecture="tiny_classifier", labels=("a", "b", "c"))
+    with pytest.raises(ValueError, match="tells 2 classes apart, its labels are 3"):
+        tracking.register("mislabelled", run, evaluation, {})
 
 
 def test_errors_name_what_is_missing(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
