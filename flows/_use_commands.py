@@ -89,9 +89,10 @@ def features(
     as_json: Json = False,
 ) -> None:
     """Describe footage with a registered classifier: a vector of length 1 for every source, or for every clip."""
-    from tasks import tracking
+    from tasks import cpu, tracking
     from tasks.features import features as run_features
 
+    cpu.keep_freed_memory()
     footage, out = [path.absolute() for path in footage], out.absolute()
     with in_project():
         loaded = tracking.load_describing(tracking.resolve(model))

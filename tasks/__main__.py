@@ -62,14 +62,16 @@ def run_stage(a: argparse.Namespace) -> None:
 
             assemble.run(p.dataset(a.name), a.frames, a.out)
         case "train":
-            from tasks import train
+            from tasks import cpu, train
 
+            cpu.keep_freed_memory()
             recipe = p.recipe(a.name)
             sampled = p.dataset(recipe.dataset).frames
             train.run(a.name, recipe, sampled, a.frames, a.clips, a.out, a.timing, a.state)
         case "evaluate":
-            from tasks import evaluate
+            from tasks import cpu, evaluate
 
+            cpu.keep_freed_memory()
             evaluate.run(a.name, p.recipe(a.name), a.frames, a.clips, a.run, a.out)
         case "report":
             from tasks import report

@@ -1,10 +1,13 @@
-"""What this machine's CPU can do."""
+"""What this machine's CPU can do, and its memory."""
 
 from __future__ import annotations
 
+import ctypes
+import platform
 from pathlib import Path
 from typing import Literal
 
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 PRECISIONS = ("auto", "32", "bf16")
 
 
@@ -28,3 +31,19 @@ def settled_precision(precision: str) -> Literal["32", "bf16"]:
         raise ValueError(f"precision is {precision!r}; it must be one of {', '.join(PRECISIONS)}")
     half = precision == "bf16" or (precision == "auto" and bool(bf16_instructions()))
     return "bf16" if half else "32"
+
+
+def keep_freed_memory() -> bool:
+    """From now on, memory this process frees stays with it for its next tensors. For whole processes; no way back.
+
+    A large block otherwise comes from the system anew each time, zeroed page by page on first touch, which takes longer
+    than an addition over it: small networks train in half the time. It has to be the GNU C library's allocator.
+
+    Returns:
+        Whether it could be done.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    allocator = ctypes.CDLL(None)
+    never_on_its_own = allocator.mallopt(_M_MMAP_MAX, 0)
+    return bool(never_on_its_own and allocator.mallopt(_M_TRIM_THRESHOLD, -1))
