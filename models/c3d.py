@@ -24,6 +24,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from models._base import VideoModel, check_variant, to_unit_BCTHW
 from models._blocks import channels_last
+from models._convolution import Convolution, MaxPool
 from models._losses import Scalars
 
 CHANNELS = (1, 2, 4, 8, 8)  # of each block, times `base_channels`
@@ -86,11 +87,13 @@ class Model(VideoModel):
         layers: list[nn.Module] = []
         inside, side = config.channels, self.crop
         for block, (times, count, depth) in enumerate(zip(CHANNELS, CONVOLUTIONS, depths, strict=True)):
-            for _ in range(count):
+            for last in (*(count - 1) * [False], True):
                 layers += _convolution(inside, base * times, depth, normalised=config.variant == "default")
                 inside = base * times
+                if not last:
+                    layers.append(nn.ReLU(inplace=True))
             pad = (side[0] % 2, side[1] % 2) if block == 4 else (0, 0)
-            layers.append(nn.MaxPool3d((1 if block == 0 else 2, 2, 2), padding=(0, *pad)))
+            layers += [MaxPool((1 if block == 0 else 2, 2, 2), padding=(0, *pad)), nn.ReLU(inplace=True)]
             side = ((side[0] + 2 * pad[0]) // 2, (side[1] + 2 * pad[1]) // 2)
         self.layers = nn.Sequential(*layers)
         self.fc6 = _linear(inside * (config.frames // 16) * side[0] * side[1], features)
@@ -140,41 +143,13 @@ class Model(VideoModel):
         return F.relu(self.fc6(x_BCTHW.flatten(1)))
 
 
-class Convolution(nn.Conv3d):
-    """Kernel depth x 3 x 3, stride 1, same size out.
-
-    Over exactly two frames it is computed as one 2-D convolution over both, which is the same sum:
-
-        out 0 = middle * frame 0 + after  * frame 1
-        out 1 = before * frame 0 + middle * frame 1
-
-    (torch 2.13 on a CPU gives the 3-D one a wrong gradient in bfloat16 there.)
-    """
-
-    def __init__(self, inside: int, outside: int, depth: int, *, bias: bool = True) -> None:
-        super().__init__(inside, outside, (depth, 3, 3), padding=(depth // 2, 1, 1), bias=bias)
-
-    def forward(self, x_BCTHW: Tensor) -> Tensor:
-        """(B, C, T, H, W) to (B, out, T, H, W)."""
-        if x_BCTHW.shape[2] != 2:
-            return super().forward(x_BCTHW)
-        middle = self.kernel_size[0] // 2
-        now = self.weight[:, :, middle]
-        before, after = (self.weight[:, :, middle + k] if middle else torch.zeros_like(now) for k in (-1, 1))
-        kernel = torch.cat([torch.cat([now, after], 1), torch.cat([before, now], 1)])
-        bias = None if self.bias is None else self.bias.repeat(2)
-        out = F.conv2d(torch.cat([x_BCTHW[:, :, 0], x_BCTHW[:, :, 1]], 1), kernel, bias, padding=1)
-        one, other = out.chunk(2, 1)
-        return torch.stack([one, other], 2)
-
-
 def _convolution(inside: int, outside: int, depth: int, *, normalised: bool) -> list[nn.Module]:
     conv = Convolution(inside, outside, depth, bias=not normalised)  # the normalisation has a bias of its own
     nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
     if conv.bias is None:
-        return [conv, nn.BatchNorm3d(outside), nn.ReLU()]
+        return [conv, nn.BatchNorm3d(outside)]
     nn.init.zeros_(conv.bias)
-    return [conv, nn.ReLU()]
+    return [conv]
 
 
 def _linear(inside: int, outside: int) -> nn.Linear:

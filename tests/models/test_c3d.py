@@ -108,26 +108,6 @@ def test_with_depth_one_a_film_and_its_reverse_are_the_same() -> None:
             assert torch.allclose(forward, backward, rtol=1e-5, atol=1e-5) is same
 
 
-@pytest.mark.parametrize("depth", [1, 3, 5, 7])
-@pytest.mark.parametrize("frames", [1, 2, 3, 4, 8])
-def test_a_convolution_is_torchs_whatever_way_it_is_computed(depth: int, frames: int) -> None:
-    torch.manual_seed(0)
-    conv = Convolution(6, 5, depth)
-    x = torch.randn(2, 6, frames, 7, 9, requires_grad=True)
-    expected = F.conv3d(x, conv.weight, conv.bias, padding=(depth // 2, 1, 1))
-    weights = torch.randn_like(expected)
-    wanted = torch.autograd.grad((expected * weights).sum(), [x, *conv.parameters()])
-    out = conv(x)
-    torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-4)
-    for found, true in zip(torch.autograd.grad((out * weights).sum(), [x, *conv.parameters()]), wanted, strict=True):
-        torch.testing.assert_close(found, true, rtol=1e-4, atol=1e-4)
-    with torch.autocast("cpu", torch.bfloat16):
-        coarse = conv(x)
-        rough = torch.autograd.grad((coarse.float() * weights).sum(), [x, *conv.parameters()])
-    for found, true in zip([coarse.float(), *rough], [expected, *wanted], strict=True):
-        assert float((found - true).detach().norm() / true.detach().norm()) < 0.02
-
-
 @pytest.mark.parametrize(
     ("config", "message"),
     [
