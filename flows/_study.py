@@ -50,8 +50,9 @@ class Changes:
 
 @dataclass(frozen=True)
 class Results:
-    """What a recipe's training and judging left: metrics.json, videos.parquet, the seconds."""
+    """What a finished experiment left: its commit, metrics.json, videos.parquet, the training's seconds."""
 
+    commit: str
     metrics: dict[str, Any]
     videos: pd.DataFrame
     timing: dict[str, Any]
@@ -113,6 +114,7 @@ def results(root: Path, recipe: str, commit: str) -> Results | None:
     there, evaluation = DVCFileSystem(str(root), rev=commit), f"data/evaluation/{recipe}"
     try:
         return Results(
+            commit,
             json.loads(there.read_text(f"{evaluation}/metrics.json")),
             pd.read_parquet(io.BytesIO(there.read_bytes(f"{evaluation}/videos.parquet"))),
             json.loads(there.read_text(f"data/timing/{recipe}.json")),
@@ -192,18 +194,6 @@ def _copy_changes(root: Path, project: Path, recipe: str) -> None:
             shutil.copy2(root / name, project / name)
         else:
             (project / name).unlink(missing_ok=True)
-    _forget_report(project / "dvc.lock")
-
-
-def _forget_report(lock: Path) -> None:
-    """The user's report is none of the experiment's: DVC would list its figures beside every experiment."""
-    kept, inside = [], False
-    for line in lock.read_text(encoding="utf-8").splitlines(keepends=True):
-        if line.startswith("  ") and not line.startswith("   "):
-            inside = line.rstrip() == "  report:"
-        if not inside:
-            kept.append(line)
-    write_text(lock, "".join(kept))
 
 
 def _configure(root: Path, project: Path) -> None:

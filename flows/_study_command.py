@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from flows import _tables
+from flows._project import Json, in_project
 
 app = typer.Typer(help="Train a recipe again and again with one thing changed, and sum up.", no_args_is_help=True)
 
@@ -30,16 +31,15 @@ def kernel_depth(
     steps: Annotated[
         int | None, typer.Option(min=1, help="Of each training. Default: the recipe's own.", show_default=False)
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_json: Json = False,
 ) -> None:
     """How far convolutions should see in time: a DVC experiment for each depth and seed, none of them run twice."""
-    from flows import _dvc
     from flows._progress import showing
     from flows.study import kernel_depth as study
     from tasks.studies import parse_depths
 
-    asked, root = parse_depths(depths), _dvc.project_root()
-    with showing():
+    asked = parse_depths(depths)
+    with in_project() as root, showing():
         result = study(recipe, asked, seeds, steps, root)
     if as_json:
         _tables.show(result, True)

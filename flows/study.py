@@ -128,21 +128,29 @@ def kernel_depth(
     changes = _experiments(root, recipe, depths, seeds, steps)
     outcomes: dict[Experiment, Results | str] = _known(root, recipe, changes)
     to_run = [experiment for experiment in changes if experiment not in outcomes]
-    shown.stages(len(to_run) + 1)
+    shown.stages(len(to_run))
     shown.end("plan", f"{len(changes)} experiments: {len(to_run)} to run, {len(outcomes)} taken from before")
     if to_run:
+        if "data/report" not in _dvc.hashes(root):  # dvc exp apply removes what its experiment does not know
+            _report(root)
         with _study.workshop(root, recipe) as shop:
             for experiment in to_run:
                 outcomes[experiment] = run_experiment(shop, recipe, experiment, changes[experiment])
 
-    summary = _summary(known, recipe, depths, seeds, steps, {e: outcomes[e] for e in changes})
+    in_order = sorted(changes, key=lambda experiment: (depths.index(experiment.depth), experiment.seed))
+    summary = _summary(known, recipe, depths, seeds, steps, {e: outcomes[e] for e in in_order})
     files.write_json(root / OUT, summary)
-    _dvc.make_room(root, "report")
-    run_stage(root, "report")
-    page = _dvc.outputs(root, "report")[0] / "study-kernel-depth.html"
+    page = _report(root) / "study-kernel-depth.html"
     get_run_logger().info(f"The study is {page}")
     names = [experiment.experiment for experiment in to_run]
     return {"study": summary, "ran": names, "taken": len(changes) - len(names), "report": str(page)}
+
+
+def _report(root: Path) -> Path:
+    progress().stages(1)
+    _dvc.make_room(root, "report")
+    run_stage(root, "report")
+    return _dvc.outputs(root, "report")[0]
 
 
 def _data_stages(root: Path, recipe: str) -> list[str]:
@@ -189,7 +197,7 @@ def _summary(
     rows = [
         studies.diverged(experiment, found)
         if isinstance(found, str)
-        else studies.scored(experiment, found.metrics, found.videos, found.timing)
+        else studies.scored(experiment, found.commit, found.metrics, found.videos, found.timing)
         for experiment, found in outcomes.items()
     ]
     about = {

@@ -26,6 +26,9 @@ def edit_params(project: Path, change: Callable[[dict], None]) -> None:
 
 
 def _shrink(values: dict) -> None:
+    for recipe in ("c3d_directions", "c3d_directions_image"):  # one classifier is enough here
+        del values["recipes"][recipe]
+    del values["datasets"]["directions"], values["rendered"]["directions"]
     values["rendered"]["figures"] |= {"performers": 4, "seconds": 0.8, "height_px": 64, "width_px": 64}
     dataset = values["datasets"]["figures"]
     dataset["frames"] |= {"height_px": 32, "width_px": 32}

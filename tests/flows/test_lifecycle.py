@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -16,11 +17,12 @@ from tests.flows.conftest import Run, edit_params
 STAGES = [
     "footage@figures", "footage@streets", "subclips@figures", "sample@figures", "assemble@figures",
     "subclips@streets", "sample@streets", "assemble@streets",
+    "train@c3d", "evaluate@c3d",
     "train@conv3d_autoencoder", "evaluate@conv3d_autoencoder", "train@gru_autoencoder", "evaluate@gru_autoencoder",
     "train@pix2pix", "evaluate@pix2pix", "report",
 ]  # fmt: skip
-RECONSTRUCT, INTERPOLATE = ["conv3d_autoencoder", "gru_autoencoder"], ["pix2pix"]
-RECIPES = [*RECONSTRUCT, *INTERPOLATE]
+RECONSTRUCT, INTERPOLATE, CLASSIFY = ["conv3d_autoencoder", "gru_autoencoder"], ["pix2pix"], ["c3d"]
+RECIPES = sorted([*RECONSTRUCT, *INTERPOLATE, *CLASSIFY])
 GRU = [stage for stage in STAGES if stage.endswith(("@figures", "@gru_autoencoder", "report"))]
 
 
@@ -46,10 +48,17 @@ def test_the_results_stand_where_the_graph_says(reproduced: Path) -> None:
             assert set(metrics["answers"]) == {
                 "model", "train_mean_frame", "clip_mean_frame", "frame_pca", "patch_pca", "patch_pca_chosen",
             }  # fmt: skip
-        else:
+        elif recipe in INTERPOLATE:
             assert metrics["groups"] == ["streets-03"]
             assert set(metrics["answers"]) == {"model", "nearest_copy", "cross_fade", "dis_flow"}
-        assert metrics["answers"]["model"]["psnr_db"]["value"] > 10
+        else:
+            assert metrics["groups"] == ["04"]
+            assert set(metrics["answers"]) == {
+                "model", "descriptor_svm", "majority_class", "mean_frame_svm", "difference_energy_svm",
+            }  # fmt: skip
+            assert metrics["labels"] == sorted(p.name for p in (reproduced / "data/footage/figures").iterdir())
+        low = 0.0 if recipe in CLASSIFY else 10.0
+        assert metrics["primary"]["value"] == metrics["answers"]["model"][metrics["primary"]["metric"]]["value"] >= low
     assert (reproduced / "data/report/index.html").is_file()
 
 
@@ -97,6 +106,17 @@ def test_the_champion_makes_frames_between_frames(published: dict, project: Path
     assert held.duration_seconds == pytest.approx(14 / 25)
 
 
+def test_the_champion_describes_footage(published: dict, project: Path, run: Run, tmp_path: Path) -> None:
+    videos = [str(p) for p in sorted((project / "data/footage/figures").rglob("*04*.mp4"))[:2]]
+    out = tmp_path / "features.parquet"
+    done = run(project, "flows.cli", "features", "c3d", *videos, "-o", str(out), "--stride-frames", "2", "--json")
+    assert [(row["frames"], row["clips"]) for row in json.loads(done.stdout)] == [(20, 3)] * 2
+    descriptors = np.stack(pd.read_parquet(out)["descriptor"])
+    assert descriptors.shape == (2, 256)
+    np.testing.assert_allclose(np.linalg.norm(descriptors, axis=1), 1, rtol=1e-6)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["features.parquet", "features.rejects.csv"]
+
+
 def test_a_model_of_the_other_kind_says_what_to_use(published: dict, project: Path, run: Run, tmp_path: Path) -> None:
     sequence, out = str(project / "data/footage/streets/streets-03"), str(tmp_path / "out")
     done = run(project, "flows.cli", "reconstruct", "pix2pix", sequence, "-o", out, expect=3)
@@ -107,7 +127,35 @@ def test_a_model_of_the_other_kind_says_what_to_use(published: dict, project: Pa
     assert done.stderr.endswith(
         "is of kind 'reconstruct', not 'interpolate'; use: rushes reconstruct gru_autoencoder FOOTAGE\n"
     )
+    done = run(project, "flows.cli", "interpolate", sequence, "--model", "c3d", "-o", out, expect=3)
+    assert done.stderr.endswith("is of kind 'classify', not 'interpolate'; use: rushes features c3d FOOTAGE\n")
+    done = run(project, "flows.cli", "features", "pix2pix", sequence, "-o", f"{out}.parquet", expect=3)
+    assert done.stderr.endswith("makes no descriptors; recipes whose champion does: c3d\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demo_uses_every_champion_on_what_it_never_saw(published: dict, project: Path) -> None:
+    from flows.demo import demo
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        made = demo(project)
+    described, data = [project / "data/features/c3d.parquet"], project / "data"
+    assert made["described"] == described
+    assert pd.read_parquet(described[0])["path"].str.contains("performer04").all()
+    assert [p.parent for p in made["reconstructed"]] == [
+        data / "reconstructions" / recipe for recipe in RECONSTRUCT for _ in range(3)
+    ]
+    assert [p.parent for p in made["interpolated"]] == [data / "interpolations/pix2pix"]
+
+
+def test_the_tables_say_shares_as_percent_and_decibels_as_they_are(published: dict, project: Path, run: Run) -> None:
+    by_model = {line.split()[0]: line.split() for line in run(project, "flows.cli", "models").stdout.splitlines()}
+    assert re.fullmatch(r"\d+\.\d%", by_model["rushes-c3d"][by_model["rushes-c3d"].index("video_accuracy") + 1])
+    assert re.fullmatch(r"\d+\.\d\d", by_model["rushes-pix2pix"][by_model["rushes-pix2pix"].index("psnr_db") + 1])
+    scores = run(project, "flows.cli", "report").stdout.splitlines()
+    [c3d] = [line for line in scores if line.startswith("c3d ")]
+    assert re.search(r"%  .*% \((majority_class|mean_frame_svm|difference_energy_svm)\) .*[+-]\d+\.\d points$", c3d)
 
 
 def test_a_changed_recipe_reruns_that_recipe_alone(published: dict, project: Path, run: Run) -> None:
@@ -174,7 +222,7 @@ def test_unknown_recipe_and_no_project_are_said_at_once(
 ) -> None:
     done = run(project, "flows.cli", "plan", "nonsense", expect=3)
     assert done.stderr == (
-        "error: params.yaml has no recipes.nonsense; it has: conv3d_autoencoder, gru_autoencoder, pix2pix\n"
+        "error: params.yaml has no recipes.nonsense; it has: c3d, conv3d_autoencoder, gru_autoencoder, pix2pix\n"
     )
     done = run(tmp_path, "flows.cli", "plan", expect=3)
     assert "is not inside a Rushes project" in done.stderr
