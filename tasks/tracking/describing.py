@@ -7,17 +7,25 @@ It runs on the CPU (an exported model cannot move to another device), in bfloat1
 
 from __future__ import annotations
 
+import operator
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
+from torch.fx import GraphModule
+from torch.fx.node import map_arg
 
 from models import VideoModel
 from tasks.tracking import companions
 
 METHOD = "describe"
 TOLERANCE = 1e-5
+_LAYOUTS = {
+    torch.ops.aten.conv2d.default: torch.channels_last,
+    torch.ops.aten.conv3d.default: torch.channels_last_3d,
+    torch.ops.aten.linear.default: torch.contiguous_format,
+}
 _VERIFIED = (1, 2, 3)  # clips
 _HINT = "its architecture must take sizes as x.shape[0], which stays open, not len(x), which the trace fixes"
 
@@ -57,13 +65,9 @@ class Describer:
     def __init__(self, folder: Path, precision: Literal["32", "bf16"]) -> None:
         self.half = precision == "bf16"
         self.module = companions.load(folder, METHOD)
-        for weights in self.module.parameters():
-            if weights.dim() == 5:
-                weights.data = weights.data.to(memory_format=torch.channels_last_3d)
-            if self.half and weights.dim() > 1:  # once, and not in every call; biases and norms stay as they are
-                weights.data = weights.data.bfloat16()
-        if self.half:
-            self._let_types_be()
+        with torch.no_grad():
+            _fold(self.module)
+            _settle_weights(self.module, self.half)
 
     def __call__(self, clip_BTHWC: np.ndarray) -> np.ndarray:
         """uint8 (B, T, H, W, C) to float32 (B, D)."""
@@ -72,9 +76,35 @@ class Describer:
         described: np.ndarray = answer.float().numpy()
         return described
 
-    def _let_types_be(self) -> None:
-        """Drop the trace's notes of which type a tensor had: under autocast it has another."""
-        for node in list(self.module.graph.nodes):
-            if node.target is torch.ops.aten._assert_tensor_metadata.default:
-                self.module.graph.erase_node(node)
-        self.module.recompile()
+
+def _fold(module: GraphModule) -> None:
+    """Compute what follows from the weights alone now, and not in every call."""
+    graph, known = module.graph, {}
+    for node in list(graph.nodes):
+        if node.op == "get_attr":
+            known[node] = operator.attrgetter(node.target)(module)
+        elif node.op == "call_function" and node.all_input_nodes and all(n in known for n in node.all_input_nodes):
+            args, keywords = map_arg((node.args, node.kwargs), known.__getitem__)
+            known[node] = node.target(*args, **keywords)
+    for number, (node, value) in enumerate(known.items()):
+        if node.op == "call_function" and isinstance(value, torch.Tensor) and any(u not in known for u in node.users):
+            module.register_buffer(f"folded_{number}", value)
+            with graph.inserting_before(node):
+                node.replace_all_uses_with(graph.get_attr(f"folded_{number}"))
+    graph.eliminate_dead_code()
+    module.recompile()
+
+
+def _settle_weights(module: GraphModule, half: bool) -> None:
+    """Lay the weights out as the convolutions read them, and round them now, as autocast would in every call.
+
+    The trace's notes of which type a tensor had go: under autocast it has another.
+    """
+    for node in list(module.graph.nodes):
+        if node.target is torch.ops.aten._assert_tensor_metadata.default:
+            module.graph.erase_node(node)
+        layout = _LAYOUTS.get(node.target)
+        if layout is not None and node.args[1].op == "get_attr":
+            weights = operator.attrgetter(node.args[1].target)(module)
+            weights.data = weights.data.to(torch.bfloat16 if half else weights.dtype, memory_format=layout)
+    module.recompile()
