@@ -34,7 +34,7 @@ def make_optimizer(t: Training, parameters: list[nn.Parameter]) -> Optimizer:
     """The recipe's optimizer over one part of a model."""
     o = t.optimizer
     if o.name == "sgd":
-        return torch.optim.SGD(parameters, o.learning_rate, momentum=o.beta1, weight_decay=o.weight_decay)
+        return torch.optim.SGD(parameters, o.learning_rate, o.beta1, weight_decay=o.weight_decay, fused=True)
     adam = torch.optim.AdamW if o.name == "adamw" else torch.optim.Adam
     return adam(parameters, o.learning_rate, betas=(o.beta1, o.beta2), weight_decay=o.weight_decay, fused=True)
 
