@@ -130,14 +130,18 @@ class Workshop:
     root: Path
     clone: Path
     project: Path
+    params: str  # params.yaml as it was when the study began: the user may go on working
 
     def run(self, recipe: str, experiment: Experiment, changes: Changes, say: Callable[[str], None]) -> str:
         """Train and judge under these changes; returns the commit that DVC lists in the user's repository.
 
         Raises:
             StageFailedError: a stage failed; there is no experiment then.
+            ValueError: the project was edited between the plan and the checkout.
         """
-        _edit_params(self.root / "params.yaml", self.project / "params.yaml", recipe, changes)
+        write_text(self.project / "params.yaml", _edited(self.params, recipe, changes))
+        if keys(self.project, recipe)(changes) != experiment.key:
+            raise ValueError("the project was edited while the study began; run it again")
         _git(self.project, "add", "--all")  # a file that is not committed yet is part of what is tried
         with contextlib.chdir(self.root):  # the trainings are listed where the user's are
             env = {"MLFLOW_TRACKING_URI": tracking.tracking_uri()}
@@ -178,7 +182,7 @@ def workshop(root: Path, recipe: str) -> Iterator[Workshop]:
         (project / "data").mkdir(exist_ok=True)
         (project / "data" / "state").symlink_to(states)
         _configure(root, project)
-        yield Workshop(root, clone, project)
+        yield Workshop(root, clone, project, (project / "params.yaml").read_text(encoding="utf-8"))
     finally:
         shutil.rmtree(clone, ignore_errors=True)
         lock.release()
@@ -207,7 +211,7 @@ def _configure(root: Path, project: Path) -> None:
         _git(project, "config", setting, _git(root, "config", "--default", otherwise, "--get", setting))
 
 
-def _edit_params(source: Path, out: Path, recipe: str, changes: Changes) -> None:
+def _edited(written: str, recipe: str, changes: Changes) -> str:
     """Not `dvc exp run --set-param`: it takes the quotes away, without which a pattern in braces is not YAML to DVC."""
     from ruamel.yaml import YAML
 
@@ -217,11 +221,11 @@ def _edit_params(source: Path, out: Path, recipe: str, changes: Changes) -> None
     yaml.representer.add_representer(
         type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null")
     )
-    values = yaml.load(source.read_text(encoding="utf-8"))
+    values = yaml.load(written)
     changes.apply(values["recipes"][recipe])
     text = io.StringIO()
     yaml.dump(values, text)
-    write_text(out, text.getvalue())
+    return text.getvalue()
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -37,6 +37,9 @@ Draws = NDArray[np.float64]
 
 KERNEL_DEPTHS: tuple[Depth, ...] = (1, 3, 5, 7, "increasing", "decreasing")
 MIDDLE_DEPTH = 3  # what the paper settles on, and what the others are held against
+SCORES = (
+    "commit", "video_accuracy", "clip_accuracy", "parameters", "train_seconds", "weights_sha256", "evaluation_sha256",
+)  # fmt: skip
 METHOD = (
     "95% percentile bootstrap over groups, all videos of a drawn group, and over the seeds of each depth;"
     " differences take the same draws of groups for both depths"
@@ -67,11 +70,12 @@ def parse_depths(text: str) -> list[Depth]:
 
 
 def scored(
-    experiment: Experiment, result: dict[str, Any], videos: pd.DataFrame, timing: dict[str, Any]
+    experiment: Experiment, commit: str, result: dict[str, Any], videos: pd.DataFrame, timing: dict[str, Any]
 ) -> dict[str, Any]:
     """The row of an experiment that was trained and judged.
 
     Args:
+        commit: what DVC has it as.
         result: its evaluation's metrics.json, of kind ``classify``.
         videos: its evaluation's videos.parquet.
         timing: its training's seconds.
@@ -79,6 +83,7 @@ def scored(
     of_model = videos[videos["answer"] == "model"].sort_values("source", kind="stable")
     return asdict(experiment) | {
         "diverged": None,
+        "commit": commit,
         "video_accuracy": result["answers"]["model"]["video_accuracy"]["value"],
         "clip_accuracy": result["answers"]["model"]["clip_accuracy"]["value"],
         "parameters": result["parameters"],
@@ -96,8 +101,7 @@ def groups_of(videos: pd.DataFrame) -> dict[str, str]:
 
 def diverged(experiment: Experiment, why: str) -> dict[str, Any]:
     """The row of an experiment whose training gave no weights."""
-    scores = ("video_accuracy", "clip_accuracy", "parameters", "train_seconds", "weights_sha256", "evaluation_sha256")
-    return asdict(experiment) | {"diverged": why, **dict.fromkeys(scores), "videos": {}}
+    return asdict(experiment) | dict.fromkeys(SCORES) | {"diverged": why, "videos": {}}
 
 
 def summarise(

@@ -92,7 +92,10 @@ def _at_chance(study: dict[str, Any]) -> Iterator[tuple[Outcome, str]]:
         if row["mean"] is not None and row["low"] <= study["chance"] <= row["high"]:
             found = f"{VIDEO_ACCURACY.told(row['mean'])} (interval {VIDEO_ACCURACY.span(row)})"
             chance = VIDEO_ACCURACY.told(study["chance"])
-            yield "open", f"{said(row['depth']).capitalize()} is not shown to do better than chance: {found} to {chance}."
+            yield (
+                "open",
+                f"{said(row['depth']).capitalize()} is not shown to do better than chance: {found} to {chance}.",
+            )
 
 
 def _left_out(study: dict[str, Any]) -> Iterator[tuple[Outcome, str]]:
@@ -108,16 +111,12 @@ def _listed(parts: Sequence[str]) -> str:
 
 
 def _accuracy_chart(study: dict[str, Any]) -> Markup:
-    marks = [
-        charts.Mark(
-            label(row["depth"]),
-            *(100 * row[key] for key in ("mean", "low", "high")),
-            strong=True,
-            dots=tuple(100 * value for value in row["seeds"] if value is not None),
-        )
-        for row in study["table"]
-        if row["mean"] is not None
-    ]
+    marks = []
+    for row in study["table"]:
+        if row["mean"] is not None:
+            dots = tuple(100 * value for value in row["seeds"] if value is not None)
+            mean, low, high = (100 * row[key] for key in ("mean", "low", "high"))
+            marks.append(charts.Mark(label(row["depth"]), mean, low, high, strong=True, dots=dots))
     title = "Video accuracy of every kernel depth with its 95% interval; small dots are single seeds"
     return charts.interval_chart(marks, x_label="Video accuracy, %", title=title, line=100 * study["chance"])
 
@@ -125,10 +124,10 @@ def _accuracy_chart(study: dict[str, Any]) -> Markup:
 def _difference_chart(differences: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     if not differences:
         return None
-    marks = [
-        charts.Mark(label(row["depth"]), *(100 * row[key] for key in ("value", "low", "high")), strong=True)
-        for row in differences
-    ]
+    marks = []
+    for row in differences:
+        value, low, high = (100 * row[key] for key in ("value", "low", "high"))
+        marks.append(charts.Mark(label(row["depth"]), value, low, high, strong=True))
     title = f"Difference from {said(differences[0]['against'])}"
     chart = charts.interval_chart(marks, x_label="points of video accuracy", title=title, line=0.0)
     return {"title": title, "chart": chart}

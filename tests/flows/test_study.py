@@ -1,0 +1,228 @@
+"""A study in a project of its own where nothing has run yet, with edits that are not committed. The tests build on
+one another."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+from flows import _study
+from flows.study import choose_recipe
+from tasks import params
+from tests.flows.conftest import ROOT, Run
+
+SIDE, FRAMES = 16, 16
+PARAMS = """\
+rendered: {}
+datasets:
+  blobs:
+    footage: data/footage/blobs
+    label: folder
+    strip_frame_width_px: null
+    group: {pattern: 'p(?P<group>\\d+)', divide_by: null}  # in braces and quotes, as DVC must read it
+    subclips: null
+    shots: null
+    frames: {height_px: 16, width_px: 16, gray: true, fit: crop, every_frames: 1}
+    clips: {length_frames: 8, step_frames: 1, train_stride_frames: 4, stride_frames: 8}
+    split: {test: ['2', '3'], validation: []}
+    max_reject_fraction: 0.1
+recipes:
+  never_run:
+    dataset: blobs
+    architecture: conv3d_autoencoder
+    config: {variant: default}
+    training: {steps: 1}
+    evaluation: {}
+  tiny:
+    dataset: blobs
+    architecture: tiny_depth
+    config: {kernel_depth: 3}  # this comment stays
+    training: {seed: 0, steps: 3, batch_clips: 2, accelerator: cpu, threads: 1, checkpoint_every_steps: 100}
+    evaluation: {batch_clips: 8, bootstrap_samples: 100, bootstrap_seed: 0}
+report: {title: Rushes, strips: 1}
+"""
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+def _footage(folder: Path) -> None:
+    """Strips of a bright square that goes right or down, of four performers."""
+    for number, label in enumerate(("down", "right")):
+        (folder / label).mkdir(parents=True)
+        for performer in range(4):
+            video = np.random.default_rng([number, performer]).integers(0, 60, (FRAMES, SIDE, SIDE), dtype=np.uint8)
+            for t in range(FRAMES):
+                row, column = (t * (1 - number) + performer) % 12, (t * number + performer) % 12
+                video[t, row : row + 4, column : column + 4] = 250
+            Image.fromarray(np.concatenate(list(video), axis=1)).save(folder / label / f"p{performer}.png")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone by hand: code, graph and parameters committed, then edited; footage beside."""
+    folder = tmp_path_factory.mktemp("study")
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines():
+        kept = name.startswith(("models/", "tasks/", "data/", ".dvc", ".git")) or name == "dvc.yaml"
+        if kept and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    (folder / "params.yaml").write_text(PARAMS)
+    (folder / "notes.txt").write_text("first\n")
+    _git(folder, "init", "-q")
+    _git(folder, "add", "-A")
+    _git(folder, "-c", "user.name=Test", "-c", "user.email=test@example.org", "commit", "-q", "-m", "tiny")
+    shutil.copy(Path(__file__).parent / "_tiny_depth.py", folder / "models" / "tiny_depth.py")  # not committed
+    (folder / "notes.txt").write_text("edited\n")
+    _footage(folder / "data/footage/blobs")
+    return folder
+
+
+def _workspace(project: Path) -> dict[str, str]:
+    """What a study must leave alone."""
+    lock = YAML(typ="safe").load((project / "dvc.lock").read_text())["stages"]
+    return {
+        "head": _git(project, "symbolic-ref", "HEAD") + _git(project, "rev-parse", "HEAD"),
+        "status": _git(project, "status", "--porcelain"),
+        "diff": _git(project, "diff", "HEAD"),
+        "stash": _git(project, "stash", "list"),
+        "params": (project / "params.yaml").read_text(),
+        "lock": json.dumps({name: stage for name, stage in lock.items() if name != "report"}),
+        "results": str(sorted(p.relative_to(project) for p in project.glob("data/[ret]*/*/*"))),
+    }
+
+
+def _study_json(project: Path, run: Run, *arguments: str) -> dict:
+    return json.loads(run(project, "flows.cli", "study", "kernel-depth", "--json", *arguments).stdout)
+
+
+@pytest.fixture(scope="module")
+def studied(project: Path, run: Run) -> dict:
+    return _study_json(project, run, "--depths", "1,3,7", "--seeds", "1")
+
+
+def test_every_depth_is_an_experiment_and_one_that_diverges_is_a_row(studied: dict, project: Path, run: Run) -> None:
+    study = studied["study"]
+    names = [f"tiny-kernel-depth-{depth}-seed-0" for depth in (1, 3, 7)]
+    assert (studied["ran"], studied["taken"]) == (names, 0)
+    assert [row["experiment"] for row in study["experiments"]] == names
+    assert [row["parameters"] for row in study["table"]] == [4 * 9 + 4 + 10, 4 * 27 + 4 + 10, None]
+    assert "not a number" in study["experiments"][2]["diverged"] or "nan" in study["experiments"][2]["diverged"]
+    assert [d["depth"] for d in study["differences"]] == [1]
+    assert (study["videos"], study["chance"], sorted(set(study["groups"].values()))) == (4, 0.5, ["2", "3"])
+    assert run(project, "dvc", "exp", "list", "--name-only").stdout.split() == names[:2]
+    assert json.loads((project / "data/studies/kernel_depth.json").read_text()) == study
+    page = Path(studied["report"]).read_text()
+    assert "1 of 1 trainings with depth 7 diverged." in page
+    assert f"dvc exp apply {study['experiments'][0]['commit'][:10]}" in page
+
+
+def test_the_workspace_is_as_it_was(studied: dict, project: Path) -> None:
+    found = _workspace(project)
+    assert found["params"] == PARAMS
+    assert found["status"].splitlines() == [" M notes.txt", "?? dvc.lock", "?? models/tiny_depth.py"]
+    assert found["stash"] == ""
+    assert not list(project.glob("data/runs/*")) + list(project.glob("data/evaluation/*"))
+    assert not (project / "data/state/studies/workshop").exists()
+
+
+def test_nothing_runs_twice(studied: dict, project: Path, run: Run) -> None:
+    before = _workspace(project)
+    again = _study_json(project, run, "--depths", "3,7,1", "--seeds", "1")
+    assert (again["ran"], again["taken"]) == ([], 3)
+    by_name = {row["experiment"]: row for row in studied["study"]["experiments"]}
+    assert {row["experiment"]: row for row in again["study"]["experiments"]} == by_name
+    assert _workspace(project) == before
+
+
+def test_another_code_or_parameter_is_another_experiment(studied: dict, project: Path) -> None:
+    change = _study.Changes({"kernel_depth": 1}, {"seed": 0})
+    known = studied["study"]["experiments"][0]["key"]
+    assert _study.keys(project, "tiny")(change) == known
+    assert _study.keys(project, "tiny")(_study.Changes({"kernel_depth": 1}, {"seed": 0, "steps": 4})) != known
+    code = project / "models/tiny_depth.py"
+    kept = code.read_text()
+    code.write_text(kept + "# changed\n")
+    assert _study.keys(project, "tiny")(change) != known
+    code.write_text(kept)
+    assert _study.keys(project, "tiny")(change) == known
+
+
+def test_what_is_interrupted_leaves_the_workspace_alone(
+    studied: dict, project: Path, environment: dict[str, str]
+) -> None:
+    before = _workspace(project)
+    command = ["study", "kernel-depth", "--depths", "5", "--seeds", "1", "--steps", "1000000"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", *command], cwd=project, env=environment, text=True, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "python -m tasks train" in line:
+                break
+        state = project / "data/state/studies/states/tiny"
+        while not list(state.glob("step_*.safetensors")):  # it trains, and has checkpoints
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == 130, rest
+    assert "Traceback" not in rest
+    assert _workspace(project) == before
+    assert not (project / "data/state/studies/workshop").exists()
+    mine = [p for p in Path("/proc").glob("[0-9]*/cwd") if os.access(p, os.R_OK) and _inside(p, project)]
+    assert mine == []
+
+
+def _inside(link: Path, folder: Path) -> bool:
+    try:
+        return str(link.readlink()).startswith(str(folder))
+    except OSError:
+        return False
+
+
+def test_an_experiment_can_be_applied(studied: dict, project: Path, run: Run) -> None:
+    """DVC complains of what no recipe has made yet, here and in the experiment, and of nothing else."""
+    first = studied["study"]["experiments"][0]
+    done = run(project, "dvc", "exp", "apply", first["commit"][:10], expect=255)
+    failed = [line for line in done.stderr.splitlines() if line.startswith("data/")]
+    assert sorted(failed) == ["data/evaluation/never_run", "data/runs/never_run", "data/timing/never_run.json"]
+    metrics = json.loads((project / "data/evaluation/tiny/metrics.json").read_text())
+    assert metrics["weights_sha256"] == first["weights_sha256"]
+    assert (project / "params.yaml").read_text() == PARAMS.replace("{kernel_depth: 3}", "{kernel_depth: 1}")
+    assert (project / "notes.txt").read_text() == "edited\n"
+    assert (project / "data/report/index.html").is_file()
+    assert run(project, "dvc", "status", "train@tiny", "evaluate@tiny").stdout == "Data and pipelines are up to date.\n"
+
+
+def test_without_a_commit_the_fix_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"git init && git add \. && git commit"):
+        _study.repository(tmp_path)
+    _git(tmp_path, "init", "-q")
+    with pytest.raises(ValueError, match=r"git init && git add \. && git commit"):
+        _study.repository(tmp_path)
+
+
+def test_a_recipe_that_cannot_be_studied_is_named_with_those_that_can() -> None:
+    values = YAML(typ="safe").load(PARAMS)
+    values["recipes"]["tiny"]["architecture"] = "c3d"
+    known = params.parse(values, Path("params.yaml"))
+    assert choose_recipe(known, None) == "tiny"
+    with pytest.raises(ValueError, match=r"never_run is of the architecture conv3d_autoencoder.*studied: tiny$"):
+        choose_recipe(known, "never_run")
+    values["recipes"]["other"] = values["recipes"]["tiny"]
+    with pytest.raises(ValueError, match=r"one of tiny, other: rushes study kernel-depth tiny$"):
+        choose_recipe(params.parse(values, Path("params.yaml")), None)
