@@ -91,11 +91,8 @@ def _at_chance(study: dict[str, Any]) -> Iterator[tuple[Outcome, str]]:
     for row in study["table"]:
         if row["mean"] is not None and row["low"] <= study["chance"] <= row["high"]:
             found = f"{VIDEO_ACCURACY.told(row['mean'])} (interval {VIDEO_ACCURACY.span(row)})"
-            chance = VIDEO_ACCURACY.told(study["chance"])
-            yield (
-                "open",
-                f"{said(row['depth']).capitalize()} is not shown to do better than chance: {found} to {chance}.",
-            )
+            chance = f"not shown to do better than chance, which is {VIDEO_ACCURACY.told(study['chance'])}"
+            yield "open", f"{said(row['depth']).capitalize()} is at {found}: {chance}."
 
 
 def _left_out(study: dict[str, Any]) -> Iterator[tuple[Outcome, str]]:
