@@ -198,7 +198,7 @@ def _gain_chart(judged: Sequence[Result]) -> dict[str, Any]:
     rival, measure = strongest(judged[0].metrics), KINDS[judged[0].kind].primary
     marks = [mark for r in judged if r.metrics for mark in gain_marks(r.metrics, rival, r.name)]
     title = "Gain over " + ("the best linear answer" if rival == LINEAR else IN_A_SENTENCE[rival])
-    label = f"{measure.gap_unit} above {IN_A_SENTENCE[rival]}"
+    label = f"{measure.gap_unit} above it"
     return {"title": title, "chart": charts.interval_chart(marks, x_label=label, title=title, line=0.0)}
 
 
