@@ -167,8 +167,9 @@ def test_what_is_interrupted_leaves_the_workspace_alone(
     before = _workspace(project)
     command = ["study", "kernel-depth", "--depths", "5", "--seeds", "1", "--steps", "1000000"]
     with subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", *command], cwd=project, env=environment, text=True, stderr=subprocess.PIPE
-    ) as process:
+        [sys.executable, "-m", "flows.cli", *command], cwd=project, env=environment, text=True, stderr=subprocess.PIPE,
+        preexec_fn=_hears_ctrl_c,
+    ) as process:  # fmt: skip
         assert process.stderr is not None
         for line in process.stderr:
             if "python -m tasks train" in line:
@@ -178,13 +179,21 @@ def test_what_is_interrupted_leaves_the_workspace_alone(
             assert process.poll() is None
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        rest = process.stderr.read()
+        try:
+            _, rest = process.communicate(timeout=60)
+        finally:
+            process.kill()  # one that does not hear would be waited for without end
     assert process.returncode == 130, rest
     assert "Traceback" not in rest
     assert _workspace(project) == before
     assert not (project / "data/state/studies/workshop").exists()
     mine = [p for p in Path("/proc").glob("[0-9]*/cwd") if os.access(p, os.R_OK) and _inside(p, project)]
     assert mine == []
+
+
+def _hears_ctrl_c() -> None:
+    """A shell starts its background jobs deaf to it, and so this suite, if it runs in one."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _inside(link: Path, folder: Path) -> bool:
