@@ -14,10 +14,10 @@ class Convolution(nn.Conv3d):
 
     The sums over time are arranged in three ways, by what there is to convolve:
 
-    - over exactly two frames, as one 2-D convolution of both (`_both`), because torch 2.13 gives the 3-D one a wrong
-      gradient there on a CPU in bfloat16;
-    - over more, with a depth of three and many channels, on a CPU, by minimal filtering (`_filtered`): four products of
-      frames for every two, where a plain convolution has six;
+    - with a depth of three and many channels, on a CPU, by minimal filtering (`_filtered`): four products of frames for
+      every two, where a plain convolution has six;
+    - over fewer frames than the kernel is deep, with the zeros around them written out: where torch 2.13 imagines
+      them, its gradient by the weights in bfloat16 on a CPU is not a number, or the end of the process;
     - else as torch does it.
     """
 
@@ -27,25 +27,13 @@ class Convolution(nn.Conv3d):
     def forward(self, x_BCTHW: Tensor) -> Tensor:
         """(B, C, T, H, W) to (B, out, T, H, W)."""
         depth, frames = self.kernel_size[0], x_BCTHW.shape[2]
-        if frames == 2:
-            return self._both(x_BCTHW)
         many = self.in_channels >= FILTERED_CHANNELS and x_BCTHW.device.type == "cpu"
-        return self._filtered(x_BCTHW) if depth == 3 and frames % 2 == 0 and many else super().forward(x_BCTHW)
-
-    def _both(self, x_BCTHW: Tensor) -> Tensor:
-        """Two frames:
-
-        out 0 = now    * frame 0 + after * frame 1
-        out 1 = before * frame 0 + now   * frame 1
-        """
-        middle = self.kernel_size[0] // 2
-        now = self.weight[:, :, middle]
-        before, after = (self.weight[:, :, middle + k] if middle else torch.zeros_like(now) for k in (-1, 1))
-        kernel = torch.cat([torch.cat([now, after], 1), torch.cat([before, now], 1)])
-        bias = None if self.bias is None else self.bias.repeat(2)
-        out = F.conv2d(torch.cat([x_BCTHW[:, :, 0], x_BCTHW[:, :, 1]], 1), kernel, bias, padding=1)
-        one, other = out.chunk(2, 1)
-        return torch.stack([one, other], 2)
+        if depth == 3 and frames % 2 == 0 and many:
+            return self._filtered(x_BCTHW)
+        if 1 < frames < depth:
+            around = F.pad(x_BCTHW, (0, 0, 0, 0, depth // 2, depth // 2))
+            return F.conv3d(around, self.weight, self.bias, padding=(0, 1, 1))
+        return super().forward(x_BCTHW)
 
     def _filtered(self, x_BCTHW: Tensor) -> Tensor:
         """Minimal filtering F(2, 3) along time (Winograd; Lavin and Gray 2016, section 4.1). Frames a, b, c, d give

@@ -38,12 +38,14 @@ def test_output_and_gradients_are_those_of_a_3d_convolution(depth: int, frames: 
         torch.testing.assert_close(fast, plain, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("frames", [2, 4, 16])
-def test_in_bfloat16_it_is_near_float64(frames: int) -> None:
-    """0.2 % is the rounding of one product; torch's own weight gradient over two frames is off by any amount."""
+@pytest.mark.parametrize("channels", [16, FILTERED_CHANNELS])
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("depth", [1, 3, 5, 7])
+def test_in_bfloat16_it_is_near_float64(depth: int, frames: int, channels: int) -> None:
+    """0.2 % is the rounding of one product; torch's own weight gradient over too few frames is off by any amount."""
     torch.manual_seed(0)
-    conv = Convolution(FILTERED_CHANNELS, 32, 3)
-    x = _clips(frames)
+    conv = Convolution(channels, 32, depth)
+    x = _clips(frames, channels)
     true = _answer_and_gradients(conv.double(), x, plain=True)
     conv = conv.float()
     with torch.autocast("cpu", torch.bfloat16):
