@@ -88,7 +88,7 @@ def _devices() -> Iterator[Finding]:
             p = torch.cuda.get_device_properties(index)
             yield "fine", f"CUDA {index}: {p.name}, {p.total_memory / 2**30:.0f} GiB"
     fast = cpu.bf16_instructions()
-    told = f"bf16 in hardware ({', '.join(fast)})" if fast else "no bf16 in hardware: precision 32-true is as fast"
+    told = f"bf16 in hardware ({', '.join(fast)})" if fast else "no bf16 in hardware: precision auto is 32-true"
     yield "fine", f"CPU: {os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads; {told}"
 
 

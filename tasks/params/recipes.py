@@ -51,7 +51,7 @@ class Training(Section):
     decay_divisor: Annotated[float, Field(gt=1.0, allow_inf_nan=False)] = 10.0
     gradient_clip_norm: Positive | None = None
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # 0: no moving average
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "32-true"  # auto: bf16-mixed where the hardware has it
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     devices: Count = 1
     threads: Annotated[int, Field(ge=0)] = 0  # torch's threads on a CPU; 0: torch decides

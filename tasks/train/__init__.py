@@ -12,7 +12,7 @@ import hashlib
 import importlib.util
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning_fabric
 import torch
@@ -20,7 +20,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.strategies.strategy import Strategy
 
 import models
-from tasks import modelio
+from tasks import cpu, modelio
 from tasks.exits import DivergedError
 from tasks.files import replacing, replacing_folder, sha256_of, write_json
 from tasks.params import Frames, Recipe, Training
@@ -75,6 +75,7 @@ def run(
         "data": data.train.data_sha256,
         "code": _code_sha256(recipe.architecture),
         "torch": torch.__version__,
+        "precision": (precision := precision_of(t)),
     }
     if models.kind_of(recipe.architecture) == "classify":
         settings["labels"] = data.train.labels  # their order is that of the answers
@@ -86,7 +87,7 @@ def run(
             shutil.rmtree(torn) if torn.is_dir() else torn.unlink()  # of a process killed while it wrote
         job = Job(name, recipe, sampled, data, out, timing, state, start)
         fabric = lightning_fabric.Fabric(
-            accelerator=t.accelerator, devices=t.devices, precision=t.precision, strategy=_strategy(recipe, data)
+            accelerator=t.accelerator, devices=t.devices, precision=precision, strategy=_strategy(recipe, data)
         )
         trouble = fabric.launch(functools.partial(_work, job=job))  # as an argument, Fabric would take it apart
         if trouble is not None:
@@ -105,6 +106,15 @@ def _check(t: Training, clips: int) -> None:
     assert clips > 0
 
 
+def precision_of(t: Training) -> Literal["32-true", "bf16-mixed"]:
+    """`training.precision`; `auto` as what it means on this machine."""
+    if t.precision != "auto":
+        return t.precision
+    if t.accelerator != "cpu" and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+    return "bf16-mixed" if cpu.bf16_instructions() else "32-true"
+
+
 def _strategy(recipe: Recipe, data: Data) -> Strategy | str:
     """Processes are spawned, not this command started anew: a stage has effects that must happen once."""
     if recipe.training.devices == 1:
@@ -114,12 +124,12 @@ def _strategy(recipe: Recipe, data: Data) -> Strategy | str:
 
 
 def _code_sha256(architecture: str) -> str:
-    """The code that decides the weights: the architecture's, the parts it shares, the loop's."""
+    """The code that decides the weights: the architecture's, the parts it shares, the loop's and what it is fed."""
     found = importlib.util.find_spec(f"models.{architecture}")
     assert found is not None
     assert found.origin is not None
     here, there = Path(__file__).parent, Path(models.__path__[0])
-    loop = [here / f"{name}.py" for name in ("trainer", "optimise", "augment", "batches")]
+    loop = [here / f"{name}.py" for name in ("trainer", "optimise", "augment", "batches", "data")]
     digests = [sha256_of(path) for path in [Path(found.origin), *sorted(there.glob("_*.py")), *loop]]
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
@@ -182,6 +192,7 @@ def _facts(trainer: Trainer) -> dict[str, str]:
         "model.parameters": str(sum(p.numel() for p in model.parameters())),
         **latent,
         "device": _device(trainer),
+        "precision": precision_of(trainer.t),
         "threads": str(torch.get_num_threads()),
     }
 
@@ -224,7 +235,7 @@ def _write(job: Job, trainer: Trainer) -> str:
         "device": _device(trainer),
         "devices": t.devices,
         "threads": torch.get_num_threads(),
-        "precision": t.precision,
+        "precision": precision_of(t),
         "segments": segments,
     }
     write_json(job.timing, timing)

@@ -20,10 +20,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tasks import modelio, tracking, train
+from tasks import cpu, modelio, tracking, train
 from tasks.clips import ClipDataset
 from tasks.exits import DivergedError
 from tasks.files import sha256_of, write_json
+from tasks.params import Training
 from tasks.train import batches, checkpoints, optimise
 from tasks.train.data import open_data
 from tasks.train.trainer import Trainer
@@ -436,3 +437,13 @@ def test_two_processes_train_as_one_and_go_on_after_a_kill(
         torch.testing.assert_close(tensor, one[name], rtol=1e-3, atol=1e-5)
         assert torch.equal(tensor, killed[name])
     assert json.loads((tmp_path / "two" / "timing.json").read_text())["devices"] == 2
+
+
+def test_precision_auto_is_what_the_hardware_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    def precision(**settings: object) -> str:
+        return train.precision_of(Training.model_validate({"accelerator": "cpu", **settings}))
+
+    for instructions, meant in (((), "32-true"), (("avx512_bf16",), "bf16-mixed")):
+        monkeypatch.setattr(cpu, "bf16_instructions", lambda found=instructions: found)
+        assert precision(precision="auto") == meant
+        assert [precision(precision=named) for named in ("32-true", "bf16-mixed")] == ["32-true", "bf16-mixed"]
