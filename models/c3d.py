@@ -48,7 +48,7 @@ class Config:
         classes: 2 or more.
         base_channels: of the first convolution. None: 64, or 16 for the default variant.
         features: length of fc6, the descriptor, and of fc7. None: 4096, or 256 for the default variant.
-        kernel_depth: of all convolutions along time: 1 (every frame for itself), 3, 5 or 7; or ``increasing``
+        kernel_depth: of all convolutions along time: 1 (one frame; time is only pooled), 3, 5 or 7; or ``increasing``
             (3-3-5-5-7 over the five blocks) or ``decreasing`` (7-5-5-3-3).
         dropout: after fc6 and fc7, 0 to below 1.
     """

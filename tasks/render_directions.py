@@ -7,9 +7,8 @@ the other axis, half of them each way:
 
     right   signal  o> o> o> o>     mask  o^ o^ ov ov
 
-So whoever looks at frames one by one, in whatever order, finds the same dots everywhere, and whoever piles frames up
-(a mean, a maximum over time) finds as many streaks along one axis as along the other. Played backwards, `left` is
-`right`. Only the order of the frames tells.
+So whoever looks at frames one by one finds the same dots everywhere, and whoever piles frames up (a mean, a maximum
+over time) finds as many streaks along one axis as along the other. Played backwards, `left` is `right`.
 
 The frame is a torus: what leaves on one side comes back on the other, so the last frame is as full of dots as the
 first. Every dot has a lane of its own, a row or a column, so that dots never meet head on, which they would on the
