@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import torch
 from tasks import files, sampling, stores, tables
 from tasks.media import Frame
 from tasks.stores import StoredSource
+
+OPEN_STORES = 128  # a process may have 1024 files open on most machines, 256 on some, and reads several splits
 
 
 class ClipDataset(torch.utils.data.Dataset[dict[str, Any]]):
@@ -46,7 +50,7 @@ class ClipDataset(torch.utils.data.Dataset[dict[str, Any]]):
             raise ValueError(f"{manifest} has no clip of split {split!r}; its splits are: {there}")
         self.labels: list[str] = sorted(everything["label"].unique().tolist())
         self._frames = frames
-        self._stores: dict[str, Frame] = {}
+        self._open = self._opener()
         self._sources = self.table["source"].tolist()
         self._rows = [
             sampling.clip_rows(first, length, step)
@@ -73,7 +77,11 @@ class ClipDataset(torch.utils.data.Dataset[dict[str, Any]]):
         return {"clip": clip, "label": self._label_indices[index], "clip_index": index}
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_stores": {}}
+        return {name: value for name, value in self.__dict__.items() if name != "_open"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        self._open = self._opener()
 
     def clips(self, indices: Any) -> Frame:
         """Several clips, uint8 (B, T, H, W, C), in the order of `indices`."""
@@ -84,11 +92,17 @@ class ClipDataset(torch.utils.data.Dataset[dict[str, Any]]):
         return batch
 
     def _clip(self, index: int) -> Frame:
-        source = self._sources[index]
-        store = self._stores.get(source)
-        if store is None:
-            store = self._stores[source] = stores.open_store(stores.store_path(self._frames, source))
-        return store[self._rows[index]]
+        return self._open(self._sources[index])[self._rows[index]]
+
+    def _opener(self) -> Callable[[str], Frame]:
+        """Opens the store of a source and keeps the last `OPEN_STORES` that were read from, for all threads."""
+        frames = self._frames
+
+        @functools.lru_cache(OPEN_STORES)
+        def opened(source: str) -> Frame:
+            return stores.open_store(stores.store_path(frames, source))
+
+        return opened
 
     def _verify(self) -> str:
         """Hash this split's stores, compare with what stage sample recorded, and give the split's identity."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tasks import stores
 from tasks.clips import ClipDataset
 
 # clip: uint8 (B, T, H, W, C); label: int64 (B,), places in the data set's `labels`, which classifiers alone read
@@ -84,10 +87,10 @@ def reader(dataset: ClipDataset, frames: Path, device: torch.device) -> tuple[Fe
     them); otherwise clips are read from the memory-mapped stores and sent as uint8.
     """
     if device.type == "cuda":
-        stores = _stores(dataset, frames)
+        lengths = lengths_of(dataset, frames)
         free_bytes, _ = torch.cuda.mem_get_info(device)
-        if sum(store.nbytes for store in stores.values()) < RESIDENT_FRACTION * free_bytes:
-            return resident(dataset, stores, device), True
+        if sum(lengths.values()) * math.prod(dataset.shape[1:]) < RESIDENT_FRACTION * free_bytes:
+            return resident(dataset, frames, lengths, device), True
 
     labels_N = _labels(dataset)
 
@@ -98,15 +101,16 @@ def reader(dataset: ClipDataset, frames: Path, device: torch.device) -> tuple[Fe
     return fetch, False
 
 
-def resident(dataset: ClipDataset, stores: dict[str, np.ndarray], device: torch.device) -> Fetch:
-    """Clips gathered from frames that lie on the device."""
-    offsets, total = {}, 0
-    for source, store in stores.items():
-        offsets[source] = total
-        total += len(store)
-    frames_NHWC = torch.empty((total, *dataset.shape[1:]), dtype=torch.uint8, device=device)
-    for source, store in stores.items():
-        frames_NHWC[offsets[source] : offsets[source] + len(store)] = torch.from_numpy(np.array(store)).to(device)
+def resident(dataset: ClipDataset, frames: Path, lengths: dict[str, int], device: torch.device) -> Fetch:
+    """Clips gathered from frames that lie on the device; `lengths` is in frames, of every store.
+
+    One store is open at a time: there may be more of them than files that a process may have open.
+    """
+    offsets = dict(zip(lengths, itertools.accumulate(lengths.values(), initial=0), strict=False))
+    frames_NHWC = torch.empty((sum(lengths.values()), *dataset.shape[1:]), dtype=torch.uint8, device=device)
+    for source, length in lengths.items():
+        store = np.array(stores.open_store(stores.store_path(frames, source)))
+        frames_NHWC[offsets[source] : offsets[source] + length] = torch.from_numpy(store).to(device)
     table = dataset.table
     first = table["source"].map(offsets).to_numpy(np.int64) + table["first_row"].to_numpy(np.int64)
     rows = first[:, None] + table["step"].to_numpy(np.int64)[:, None] * np.arange(dataset.shape[0])
@@ -124,8 +128,10 @@ def _labels(dataset: ClipDataset) -> Tensor:
     return torch.from_numpy(np.searchsorted(dataset.labels, dataset.table["label"].tolist()).astype(np.int64))
 
 
-def _stores(dataset: ClipDataset, frames: Path) -> dict[str, np.ndarray]:
-    return {source: np.load(frames / f"{source}.npy", mmap_mode="r") for source in sorted(set(dataset.table["source"]))}
+def lengths_of(dataset: ClipDataset, frames: Path) -> dict[str, int]:
+    """How many frames every store of the data set holds."""
+    sources = sorted(set(dataset.table["source"]))
+    return {source: len(stores.open_store(stores.store_path(frames, source))) for source in sources}
 
 
 def ahead(fetch: Fetch, indices: Callable[[int], np.ndarray], steps: range) -> Iterator[Batch]:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightning_fabric
 import numpy as np
@@ -36,6 +36,9 @@ from tasks.train.checkpoints import Checkpoint
 from tasks.train.data import Data, config_of
 from tasks.train.means import Means
 from tasks.train.optimise import learning, learning_rate, make_optimizer, moving_average
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 INITIALISE_BYTES = 256 * 2**20  # training clips shown to `initialise`, evenly spaced over the split
 Row = dict[str, float]
@@ -98,6 +101,7 @@ class Trainer:
         self.average = moving_average(model, self.t.ema_decay) if self.t.ema_decay else None
         if self.average is not None:
             self.average.eval().requires_grad_(False)
+        self.alike = _alike(data.train.table, self.t.balance)
         self._restore(resume)
 
     def _restore(self, resume: Checkpoint | None) -> None:
@@ -147,12 +151,10 @@ class Trainer:
 
     def _chosen(self, step: int) -> NDArray[np.int64]:
         """Which training clips step `step` sees, on all processes together."""
-        t, table = self.t, self.data.train.table
-        if t.balance == "clips":
-            return batch_indices(t.seed, step, t.batch_clips, len(table))
-        kind = table["group" if t.balance == "groups" else "label"].to_numpy()
-        alike = [rows.to_numpy() for _, rows in table.index.to_series().groupby(kind)]
-        return balanced_indices(t.seed, step, t.batch_clips, alike)
+        t = self.t
+        if self.alike is None:
+            return batch_indices(t.seed, step, t.batch_clips, len(self.data.train))
+        return balanced_indices(t.seed, step, t.batch_clips, self.alike)
 
     def _step(self, step: int, batch: Batch) -> None:
         torch.manual_seed(step_seed(self.t.seed, step, self.fabric.global_rank))
@@ -227,3 +229,11 @@ class Trainer:
             tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
         record = {"rows": self.rows, "means": means, "segments": self.segments(done)}
         checkpoints.save(self.state, done, tensors, record)
+
+
+def _alike(table: pd.DataFrame, balance: str) -> list[NDArray[np.int64]] | None:
+    """The clips of every class or group, which then come equally often; None where every clip does."""
+    if balance == "clips":
+        return None
+    kind = table["group" if balance == "groups" else "label"].to_numpy()
+    return [rows.to_numpy() for _, rows in table.index.to_series().groupby(kind)]

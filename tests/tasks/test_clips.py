@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,9 @@ from tasks import assemble, sample, subclips
 from tasks.clips import ClipDataset
 from tasks.params import Clips, Dataset, Frames, Split
 from tests.conftest import true_frames, write_video
+from tests.tasks._tiny import write_clips
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +63,36 @@ def test_identity_tells_splits_apart_and_is_the_summarys(data: tuple[Path, Path]
 def test_it_reads_maps_and_crosses_to_workers(data: tuple[Path, Path]) -> None:
     dataset = ClipDataset(*data, "train")
     first = dataset[0]["clip"]
-    assert isinstance(next(iter(dataset._stores.values())), np.memmap)
+    assert isinstance(dataset._clip(0), np.memmap)
     again = pickle.loads(pickle.dumps(dataset))
-    assert again._stores == {}
+    assert again._open.cache_info().currsize == 0
     assert torch.equal(again[0]["clip"], first)
     loader = torch.utils.data.DataLoader(dataset, batch_size=2, num_workers=1, multiprocessing_context="spawn")
     assert [batch["clip_index"].tolist() for batch in loader] == [[0, 1], [2, 3]]
+
+
+READ = """
+import resource, sys
+from pathlib import Path
+import numpy as np, torch
+from tasks import clips
+from tasks.train import batches
+
+frames, manifest = map(Path, sys.argv[1:])
+resource.setrlimit(resource.RLIMIT_NOFILE, (clips.OPEN_STORES + 50,) * 2)
+dataset = clips.ClipDataset(frames, manifest, "train")
+assert dataset.table["source"].nunique() > clips.OPEN_STORES + 50
+there = batches.resident(dataset, frames, batches.lengths_of(dataset, frames), torch.device("cpu"))
+indices = np.random.default_rng(0).permutation(len(dataset))
+np.testing.assert_array_equal(dataset.clips(indices), there(indices)["clip"].numpy())
+"""
+
+
+def test_there_may_be_more_sources_than_files_that_can_be_open(tmp_path: Path) -> None:
+    frames, clips = write_clips(tmp_path, tuple(f"class{n:02d}" for n in range(62)))  # 3 train sources each
+    command = [sys.executable, "-c", READ, str(frames), str(clips)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_is_missing_or_changed_is_named(data: tuple[Path, Path], tmp_path: Path) -> None:

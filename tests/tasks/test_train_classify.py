@@ -88,6 +88,8 @@ def test_classes_come_as_often_where_that_is_asked_for(labelled: Path, tmp_path:
     drawn = np.concatenate([trainer._chosen(i) for i in range(15)])
     counts = trainer.data.train.table["label"].iloc[drawn].value_counts().to_dict()
     assert counts == {"moving": 60, "still": 60}
+    del trainer.data.train.table
+    assert trainer._chosen(14).tolist() == drawn[-8:].tolist()  # grouped once, not at every step
 
 
 def test_classes_that_cannot_be_learned_are_told_and_other_classes_are_another_training(
