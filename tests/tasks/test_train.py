@@ -86,7 +86,7 @@ def test_batches_follow_from_seed_and_step_alone() -> None:
 def test_clips_gathered_on_the_device_are_those_read_from_the_stores_and_so_are_their_labels(labelled: Path) -> None:
     frames = labelled / "frames" / "blobs"
     dataset = ClipDataset(frames, labelled / "clips" / "blobs", "train")
-    gathered = batches.resident(dataset, batches._stores(dataset, frames), torch.device("cpu"))
+    gathered = batches.resident(dataset, frames, batches.lengths_of(dataset, frames), torch.device("cpu"))
     read, _ = batches.reader(dataset, frames, torch.device("cpu"))
     indices = np.array([17, 0, 5, 5, 6])  # six clips a source, the classes in turn
     for fetch in (gathered, read):
