@@ -32,7 +32,8 @@ class VideoModel(nn.Module, ABC):
     ``progress``: the share of the training that is done before this step, float64 scalar on the CPU, 0 to below 1.
 
     A model of kind ``classify`` takes the number of classes as its setting `classes`, and may have a method
-    ``describe``: as `predict`, but it returns the clip's descriptor, float32 (B, D), before any normalisation.
+    ``describe``: as `predict`, but it returns the clip's descriptor, float32 (B, D), before any normalisation. One that
+    has both may spare half the work with ``answer_and_describe``, which returns the two as a tuple.
     """
 
     kind: ClassVar[Kind]

@@ -126,9 +126,17 @@ class Model(VideoModel):
         """uint8 (B, T, H, W, C) to float32 (B, features), 0 or more: the activations of fc6."""
         return self.fc6_of(to_unit_BCTHW(clip_BTHWC)).float()
 
+    def answer_and_describe(self, clip_BTHWC: Tensor) -> tuple[Tensor, Tensor]:
+        """What `predict` and `describe` return, for one pass through the convolutions."""
+        features_BF = self.fc6_of(to_unit_BCTHW(clip_BTHWC))
+        return self._logits_of(features_BF).softmax(1), features_BF.float()
+
     def logits(self, unit_BCTHW: Tensor) -> Tensor:
         """float (B, C, T, H, W), 0 to 1, of the stored size or of the crop's, to float32 (B, classes)."""
-        features_BF = F.dropout(self.fc6_of(unit_BCTHW), self.config.dropout, self.training)
+        return self._logits_of(self.fc6_of(unit_BCTHW))
+
+    def _logits_of(self, fc6_BF: Tensor) -> Tensor:
+        features_BF = F.dropout(fc6_BF, self.config.dropout, self.training)
         features_BF = F.dropout(F.relu(self.fc7(features_BF)), self.config.dropout, self.training)
         logits_BK: Tensor = self.fc8(features_BF)
         return logits_BK.float()

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from tasks import files, sampling, stores, tables
 from tasks.media import Frame
+from tasks.params import Clips
 from tasks.stores import StoredSource
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+OF_A_SOURCE = ("source", "length", "step", "split", "group", "label")  # columns that are the same for all its clips
 OPEN_STORES = 128  # a process may have 1024 files open on most machines, 256 on some, and reads several splits
 
 
@@ -44,27 +50,49 @@ class ClipDataset(torch.utils.data.Dataset[dict[str, Any]]):
         if not manifest.is_file():
             raise ValueError(f"{manifest} does not exist; run stage assemble")
         everything = pd.read_parquet(manifest)
-        self.table = everything[everything["split"] == split].reset_index(drop=True)
-        if self.table.empty:
+        table = everything[everything["split"] == split].reset_index(drop=True)
+        if table.empty:
             there = ", ".join(sorted(everything["split"].unique())) or "none"
             raise ValueError(f"{manifest} has no clip of split {split!r}; its splits are: {there}")
         self.labels: list[str] = sorted(everything["label"].unique().tolist())
         self._frames = frames
         self._open = self._opener()
-        self._sources = self.table["source"].tolist()
-        self._rows = [
-            sampling.clip_rows(first, length, step)
-            for first, length, step in zip(
-                self.table["first_row"].tolist(),
-                self.table["length"].tolist(),
-                self.table["step"].tolist(),
-                strict=True,
-            )
-        ]
-        self._label_indices = [self.labels.index(label) for label in self.table["label"].tolist()]
+        self._hold(table)
         self.data_sha256 = self._verify()
         first = self._clip(0)
         self.shape: tuple[int, int, int, int] = (first.shape[0], first.shape[1], first.shape[2], first.shape[3])
+
+    def every(self, stride_frames: int) -> ClipDataset:
+        """The same sources, another choice of clips: one every `stride_frames` of a clip's frames (not of the stored
+        ones), over all that is stored of them. Their `table` has no `clip`, `first_frame` and `first_seconds`.
+        """
+        import pandas as pd
+
+        index = pd.read_parquet(self._frames / "index.parquet", columns=["source", "span"])
+        spans = {str(source): rows.tolist() for source, rows in index.groupby("source")["span"]}
+        rows = []
+        for about in self.table.drop_duplicates("source")[list(OF_A_SOURCE)].to_dict("records"):
+            clips = Clips(length_frames=about["length"], step_frames=about["step"])
+            for span, first in sampling.span_windows(spans[about["source"]], clips, stride_frames * about["step"]):
+                rows.append(about | {"span": span, "first_row": first})
+        other = copy.copy(self)
+        other._hold(pd.DataFrame(rows))
+        return other
+
+    def _hold(self, table: pd.DataFrame) -> None:
+        """Take the rows of `table` as the clips."""
+        self.table = table
+        self._sources = table["source"].tolist()
+        self._rows = [
+            sampling.clip_rows(first, length, step)
+            for first, length, step in zip(
+                table["first_row"].tolist(),
+                table["length"].tolist(),
+                table["step"].tolist(),
+                strict=True,
+            )
+        ]
+        self._label_indices = [self.labels.index(label) for label in table["label"].tolist()]
 
     def __len__(self) -> int:
         return len(self._rows)

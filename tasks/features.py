@@ -21,12 +21,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import cpu, descriptors, footage, listing, media, new_footage
+from tasks import cpu, descriptors, footage, listing, media, new_footage, sampling
 from tasks.descriptors import Described, Part, Parts
 from tasks.scores import write_csv
 
 STAGE = "features"
-STRIDE_FRAMES = 8
+STRIDE_FRAMES = sampling.DESCRIPTOR_STRIDE_FRAMES
 BATCH_CLIPS = 8
 AHEAD_BATCHES = 2
 

@@ -17,6 +17,8 @@ from tasks.params import Clips, Subclips
 
 Span = tuple[float, float]
 
+DESCRIPTOR_STRIDE_FRAMES = 8  # of a clip, from one that describes a video to the next (Tran et al. 2015, section 3.3)
+
 
 def spans(duration_seconds: float, subclips: Subclips | None) -> list[Span]:
     """The half-open spans [start, end) in seconds that are used of a source; the last may be shorter, none is empty."""

@@ -1,4 +1,5 @@
-"""The tables of an evaluation of frames: means with intervals, gains, sources, the curve within a clip."""
+"""The tables of evaluations: of frames the means with intervals, gains, sources and the curve within a clip; of every
+kind the answers as rows."""
 
 from __future__ import annotations
 
@@ -15,6 +16,8 @@ from tasks.params import Evaluation
 if TYPE_CHECKING:
     import pandas as pd
 
+DESCRIPTOR_SVM = "descriptor_svm"
+OF_THE_MODEL = ("model", DESCRIPTOR_SVM)  # answers that are no baseline
 HIGHER_IS_BETTER = ("psnr_db", "ssim", "psnr_moving_db", "psnr_still_db")
 
 

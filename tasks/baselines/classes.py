@@ -39,11 +39,13 @@ class VideoAnswer:
     Attributes:
         floats: what it is told about a video; None for a network that sees it.
         predicted: places in the list of labels, int64 (V,).
+        svm_c: the regularisation that was chosen for a support vector machine.
     """
 
     name: str
     floats: int | None
     predicted: Classes
+    svm_c: float | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,6 @@ def of_videos(train: Seen, test: Seen) -> list[VideoAnswer]:
         one, other = train.features[name], test.features[name]
         if name == "difference_energy":
             one, other = np.sqrt(one), np.sqrt(other)  # few pixels hold most of the energy
-        predicted = svm.fit_predict(one, train.label, train.group, other)
-        answers.append(VideoAnswer(f"{name}_svm", one.shape[1], predicted))
+        predicted, c = svm.fit_predict(one, train.label, train.group, other)
+        answers.append(VideoAnswer(f"{name}_svm", one.shape[1], predicted, c))
     return answers

@@ -22,14 +22,18 @@ THUMBNAILS = 200
 THUMBNAIL_HEIGHT_PX = 64
 
 
-def examples(subject: Subject, per_clip: pd.DataFrame) -> dict[str, Any]:
+def examples(subject: Subject, per_clip: pd.DataFrame, per_video: pd.DataFrame) -> dict[str, Any]:
     """Clips that were told rightly and wrongly, and a small picture of every held-out video.
+
+    Args:
+        per_clip, per_video: the tables `clips.parquet` and `videos.parquet`.
 
     Returns:
         `role`: right, the surest of a class; wrong, the surest of a video. `source`, `clip`, `label`, `predicted`,
         `confidence`; `frames` uint8 (N, T, H, W, C); of a model with `logits` also `saliency` uint8 (N, T, H, W) and
         `saliency_over_time` float32 (N, T): see `saliency`. `thumbnail_source`, `thumbnail` uint8 (V, h, w, C): the
-        middle frame of each video, at most 200 of them, evenly chosen, at most 64 px high.
+        middle frame of each video, at most 64 px high; of more than 200 videos those named wrongly, then the surest
+        of each class.
     """
     rows, roles = _chosen(per_clip)
     chosen, clips = per_clip.loc[rows], subject.test.clips(rows)
@@ -47,7 +51,7 @@ def examples(subject: Subject, per_clip: pd.DataFrame) -> dict[str, Any]:
         maps = [saliency(logits, clip_THWC) for clip_THWC in clips]
         found["saliency"] = np.stack([_bytes(map_THW) for map_THW in maps])
         found["saliency_over_time"] = np.stack([_over_time(map_THW) for map_THW in maps])
-    return found | _thumbnails(subject.test)
+    return found | _thumbnails(subject.test, _pictured(per_video[per_video["answer"] == "model"]))
 
 
 def saliency(logits: Callable[[torch.Tensor], torch.Tensor], clip_THWC: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -93,11 +97,17 @@ def _chosen(per_clip: pd.DataFrame) -> tuple[NDArray[np.int64], list[str]]:
     return rows, ["right"] * len(right) + ["wrong"] * len(wrong)
 
 
-def _thumbnails(test: ClipDataset) -> dict[str, NDArray[Any]]:
-    """The middle frame of a video's middle clip."""
-    middle = [rows.index[len(rows) // 2] for _, rows in test.table.groupby("source", sort=True)]
-    chosen = np.unique(np.linspace(0, len(middle) - 1, min(THUMBNAILS, len(middle))).round().astype(np.int64))
-    picked = [int(middle[k]) for k in chosen]
+def _pictured(of_model: pd.DataFrame) -> list[str]:
+    """The sources of `THUMBNAILS` videos: wrong ones, then of each class the surest, of each the second surest, ..."""
+    ranked = of_model.sort_values(["confidence", "source"], ascending=[False, True], kind="stable")
+    ranked = ranked.assign(place=ranked.groupby("label").cumcount().where(ranked["correct"], -1))
+    return sorted(ranked.sort_values("place", kind="stable")["source"].head(THUMBNAILS))
+
+
+def _thumbnails(test: ClipDataset, sources: list[str]) -> dict[str, NDArray[Any]]:
+    """The middle frame of each video's middle clip."""
+    rows_of = test.table.groupby("source").indices
+    picked = [int(rows_of[source][len(rows_of[source]) // 2]) for source in sources]
     height, width = test.shape[1:3]
     longest = max(1, round(max(height, width) * min(1.0, THUMBNAIL_HEIGHT_PX / height)))
     pictures = [baselines.reduced(test.clips([row])[:, test.shape[0] // 2], longest) for row in picked]

@@ -15,7 +15,7 @@ from tasks.clips import ClipDataset
 from tasks.evaluate.videos import Videos
 from tasks.metrics import Interval, bootstrap
 from tasks.params import Evaluation
-from tasks.scores import intervals_about
+from tasks.scores import OF_THE_MODEL, intervals_about
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,7 +135,7 @@ class Judgement:
             return drawn.as_dict()
 
         answers = {answer.name: self._scores(answer, settings) for answer in self.answers}
-        baselines = [answer for answer in self.others if answer.name != "descriptor_svm"]
+        baselines = [answer for answer in self.others if answer.name not in OF_THE_MODEL]
         better = {b.name: right.astype(float) - (b.predicted == self.videos.label) for b in baselines}
         errors = {k: classification.expected_calibration_error(bins) for k, bins in self._calibration().items()}
         return {
@@ -148,6 +148,7 @@ class Judgement:
             "primary": {"metric": "video_accuracy", "higher_is_better": True, **answers["model"]["video_accuracy"]},
             "answers": answers,
             "gains": {name: {"video_accuracy": interval(values)} for name, values in better.items()},
+            "svm_c": {answer.name: answer.svm_c for answer in self.others if answer.svm_c is not None},
             "calibration": {"expected_error": errors},
         }
 

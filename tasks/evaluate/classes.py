@@ -6,8 +6,10 @@ linear SVM on the model's own descriptor answer whole videos. What is fitted is 
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +21,12 @@ from tasks.evaluate import embedding, videos
 from tasks.evaluate.class_examples import examples
 from tasks.evaluate.class_tables import Judgement
 from tasks.evaluate.subject import Subject, check_labels
-from tasks.evaluate.videos import Measure, Videos
+from tasks.evaluate.videos import Measure, Values, Videos
 from tasks.params import Evaluation
-from tasks.scores import write_csv
+from tasks.scores import DESCRIPTOR_SVM, write_csv
+
+if TYPE_CHECKING:
+    from models import VideoModel
 
 
 def evaluate(subject: Subject, folder: Path) -> dict[str, Any]:
@@ -45,13 +50,13 @@ def evaluate(subject: Subject, folder: Path) -> dict[str, Any]:
     settings, test = subject.recipe.evaluation, subject.test
     labels = _labels(test)
     train = ClipDataset(subject.frames, subject.clips, "train")
-    about = {**videos.pixel_measures(), **_descriptor(subject)}
-    learned = videos.described(videos.of_training(train, about, settings.batch_clips))
-    probabilities = _probabilities(_model_call(subject, "predict"), labels, _whose(subject))
-    seen, found = videos.of_test(test, {**about, "probabilities": probabilities}, settings.batch_clips)
+    answer, about = _measures(subject, len(labels))
+    with _accelerated(subject.model):
+        learned = videos.described(videos.of_training(train, about, settings.batch_clips))
+        seen, probabilities = videos.of_test(test, answer, about, settings.batch_clips)
     seen = videos.described(seen)
     answers = [*_of_descriptor(learned, seen), *baselines.of_videos(_seen(learned), _seen(seen))]
-    judged = Judgement(test, seen, found["probabilities"], answers)
+    judged = Judgement(test, seen, probabilities, answers)
 
     per_video, per_clip = judged.video_table(), judged.clip_table()
     per_video.to_parquet(folder / "videos.parquet", index=False)
@@ -62,7 +67,7 @@ def evaluate(subject: Subject, folder: Path) -> dict[str, Any]:
     write_csv(judged.calibration_table(), folder / "calibration.csv")
     write_csv(embedding.compactness(learned, seen, settings), folder / "compactness.csv")
     write_csv(embedding.scatter(seen, per_video), folder / "tsne.csv")
-    np.savez(folder / "examples.npz", **examples(subject, per_clip))
+    np.savez(folder / "examples.npz", **examples(subject, per_clip, per_video))
     descriptor, about_clips = seen.means.get("descriptor"), subject.clips / "summary.json"
     return judged.summary(settings) | {
         "descriptor_floats": None if descriptor is None else descriptor.shape[1],
@@ -77,9 +82,12 @@ def judge_again(predict: Predict, settings: Evaluation, test: ClipDataset, label
         ValueError: the model's classes are not those of the clips, in the same order.
     """
     check_labels(labels, _labels(test), "the earlier model", "it cannot be judged on these clips")
-    measures = {"probabilities": _probabilities(predict, labels, "the earlier model")}
-    seen, found = videos.of_test(test, measures, settings.batch_clips)
-    return Judgement(test, seen, found["probabilities"], []).summary(settings)
+
+    def answer(clip_BTHWC: Clip) -> Values:
+        return {"probabilities": _probabilities(predict(clip_BTHWC), len(clip_BTHWC), len(labels), "the earlier model")}
+
+    seen, probabilities = videos.of_test(test, answer, None, settings.batch_clips)
+    return Judgement(test, seen, probabilities, []).summary(settings)
 
 
 def _labels(test: ClipDataset) -> list[str]:
@@ -91,49 +99,62 @@ def _labels(test: ClipDataset) -> list[str]:
     return test.labels
 
 
-def _whose(subject: Subject) -> str:
-    return f"recipe {subject.name}: the model in {subject.run}"
-
-
-def _model_call(subject: Subject, method: str) -> Measure:
-    """`predict` or `describe` of the model, arrays in and out."""
+@contextlib.contextmanager
+def _accelerated(model: VideoModel) -> Iterator[None]:
+    """The model on the GPU where there is one, in float32 as on a CPU: TF32 would keep three digits of its answers."""
     import torch
 
-    def call(clip_BTHWC: Clip) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            output: NDArray[np.float32] = getattr(subject.model, method)(torch.from_numpy(clip_BTHWC)).cpu().numpy()
-        return output
-
-    return call
-
-
-def _descriptor(subject: Subject) -> dict[str, Measure]:
-    """Nothing for an architecture without `describe`."""
-    if not hasattr(subject.model, "describe"):
-        return {}
-    return {"descriptor": _finite(_model_call(subject, "describe"), _whose(subject))}
+    if not torch.cuda.is_available():
+        yield
+        return
+    with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+        model.to("cuda")
+        yield
+        model.to("cpu")
 
 
-def _probabilities(predict: Predict, labels: list[str], whose: str) -> Measure:
-    finite = _finite(predict, whose)
+def _measures(subject: Subject, classes: int) -> tuple[Measure, Measure]:
+    """What is asked of a clip that names its video, and of one that only describes it (see `videos.of_test`)."""
+    whose = f"recipe {subject.name}: the model in {subject.run}"
+    model, describes = subject.model, hasattr(subject.model, "describe")
 
-    def checked(clip_BTHWC: Clip) -> NDArray[Any]:
-        output = finite(clip_BTHWC)
-        if output.shape != (len(clip_BTHWC), len(labels)):
-            raise ValueError(f"{whose} answers {output.shape} for {len(clip_BTHWC)} clips of {len(labels)} classes")
-        return output
+    def about(clip_BTHWC: Clip) -> Values:
+        values = videos.pixels(clip_BTHWC)
+        if describes:
+            values["descriptor"] = _finite(_asked(model, "describe", clip_BTHWC)[0], whose)
+        return values
 
-    return checked
+    def answer(clip_BTHWC: Clip) -> Values:
+        if describes and hasattr(model, "answer_and_describe"):
+            answered, descriptor = _asked(model, "answer_and_describe", clip_BTHWC)
+            values = videos.pixels(clip_BTHWC) | {"descriptor": _finite(descriptor, whose)}
+        else:
+            (answered,), values = _asked(model, "predict", clip_BTHWC), about(clip_BTHWC)
+        return values | {"probabilities": _probabilities(answered, len(clip_BTHWC), classes, whose)}
+
+    return answer, about
 
 
-def _finite(measure: Measure, whose: str) -> Measure:
-    def checked(clip_BTHWC: Clip) -> NDArray[Any]:
-        output = measure(clip_BTHWC)
-        if not np.isfinite(output).all():
-            raise ValueError(f"{whose} answers NaN or infinite values; train it again")
-        return output
+def _asked(model: VideoModel, method: str, clip_BTHWC: Clip) -> list[NDArray[np.float32]]:
+    """What a method of the model returns, one array or several."""
+    import torch
 
-    return checked
+    device = next(model.parameters()).device
+    with torch.inference_mode():
+        found = getattr(model, method)(torch.from_numpy(clip_BTHWC).to(device))
+    return [part.cpu().numpy() for part in (found if isinstance(found, tuple) else (found,))]
+
+
+def _probabilities(answered: NDArray[Any], clips: int, classes: int, whose: str) -> NDArray[Any]:
+    if _finite(answered, whose).shape != (clips, classes):
+        raise ValueError(f"{whose} answers {answered.shape} for {clips} clips of {classes} classes")
+    return answered
+
+
+def _finite(answered: NDArray[Any], whose: str) -> NDArray[Any]:
+    if not np.isfinite(answered).all():
+        raise ValueError(f"{whose} answers NaN or infinite values; train it again")
+    return answered
 
 
 def _seen(of: Videos) -> Seen:
@@ -144,5 +165,5 @@ def _of_descriptor(train: Videos, test: Videos) -> list[VideoAnswer]:
     if "descriptor" not in test.means:
         return []
     one, other = train.means["descriptor"], test.means["descriptor"]
-    predicted = svm.fit_predict(one, train.label, train.group, other)
-    return [VideoAnswer("descriptor_svm", one.shape[1], predicted)]
+    predicted, c = svm.fit_predict(one, train.label, train.group, other)
+    return [VideoAnswer(DESCRIPTOR_SVM, one.shape[1], predicted, c)]

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from tasks.report import charts, classify_page
 from tasks.report.interpolate_page import given_row
-from tasks.report.kinds import ANSWERS, ARCHITECTURES, IN_A_SENTENCE, KINDS, LINEAR, OF_THE_MODEL, Kind
+from tasks.report.kinds import ANSWERS, ARCHITECTURES, IN_A_SENTENCE, KINDS, LINEAR, Kind
 from tasks.report.pages import (
     answer_rows,
     bar,
@@ -34,6 +34,7 @@ from tasks.report.questions import (
 )
 from tasks.report.results import Result
 from tasks.report.verdicts import against_baselines, against_champion, by_strength, in_order, summary
+from tasks.scores import OF_THE_MODEL
 
 
 def comparisons(results: Sequence[Result]) -> list[Comparison]:

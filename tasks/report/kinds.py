@@ -10,9 +10,11 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tasks.scores import DESCRIPTOR_SVM
+
 ANSWERS = {
     "model": "This model",
-    "descriptor_svm": "Its descriptor, linear SVM",
+    DESCRIPTOR_SVM: "Its descriptor, linear SVM",
     "train_mean_frame": "Mean training frame",
     "clip_mean_frame": "Clip's mean frame",
     "frame_pca": "Frame PCA",
@@ -26,7 +28,7 @@ ANSWERS = {
     "difference_energy_svm": "Difference energy, linear SVM",
 }
 IN_A_SENTENCE = {
-    "descriptor_svm": "the linear SVM on its descriptor",
+    DESCRIPTOR_SVM: "the linear SVM on its descriptor",
     "train_mean_frame": "the mean training frame",
     "clip_mean_frame": "the clip's mean frame",
     "frame_pca": "frame PCA",
@@ -40,7 +42,6 @@ IN_A_SENTENCE = {
     "difference_energy_svm": "the linear SVM on difference energy",
 }
 ARCHITECTURES = {"conv3d_autoencoder": "3-D CNN", "gru_autoencoder": "GRU", "pix2pix": "pix2pix", "c3d": "C3D"}
-OF_THE_MODEL = ("model", "descriptor_svm")  # answers that are no baseline
 CLASSIFIERS = ("c3d",)  # what a recipe of these is for can be said before it is trained
 LINEAR = "patch_pca_chosen"
 

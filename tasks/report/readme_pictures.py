@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from tasks import files, pictures
-from tasks.report.kinds import ANSWERS, ARCHITECTURES, KINDS, OF_THE_MODEL, VIDEO_ACCURACY
+from tasks.report.kinds import ANSWERS, ARCHITECTURES, KINDS, VIDEO_ACCURACY
 from tasks.report.pages import bar, error_strip
 from tasks.report.questions import DEPTH, THE_QUESTION, image_only
 from tasks.report.results import Result
 from tasks.report.verdicts import in_order
+from tasks.scores import OF_THE_MODEL
 
 MOTION_CLASSES, MOTION_LETTERS = 4, 14  # that have room
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from tasks.report import charts, classify_page, interpolate_page, reconstruct_page
-from tasks.report.kinds import ANSWERS, ARCHITECTURES, KINDS, OF_THE_MODEL, Kind
+from tasks.report.kinds import ANSWERS, ARCHITECTURES, KINDS, Kind
 from tasks.report.pages import basis, best_of, data_href
 from tasks.report.questions import Comparison
 from tasks.report.results import Result
 from tasks.report.verdicts import against_baselines, against_champion, in_order
+from tasks.scores import OF_THE_MODEL
 
 if TYPE_CHECKING:
     import pandas as pd

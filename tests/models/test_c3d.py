@@ -63,6 +63,8 @@ def test_the_descriptor_is_what_the_classes_are_told_from() -> None:
         described = model.describe(clip)
         expected = model.fc8(F.relu(model.fc7(described))).softmax(1)
         torch.testing.assert_close(model.predict(clip), expected)
+        both = model.answer_and_describe(clip)
+        torch.testing.assert_close(both, (model.predict(clip), described), rtol=0, atol=0)
     assert described.shape == (2, 24)
     assert described.dtype == torch.float32
     assert float(described.min()) >= 0.0

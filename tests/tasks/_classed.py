@@ -92,6 +92,9 @@ def write(root: Path, videos: Sequence[Video]) -> tuple[Path, Path]:
         about |= {"group": video.group, "label": video.label}
         rows += [about | {"first_row": f, "first_frame": f, "first_seconds": f / 25} for f in (0, T)]
     tables.write(frames / "sources.csv", StoredSource, sources)
+    stored = [(video.source, 0, row, row, row / 25) for video in videos for row in range(2 * T)]
+    index = pd.DataFrame(stored, columns=["source", "span", "row", "source_frame", "time_seconds"])
+    index.to_parquet(frames / "index.parquet", index=False)
     pd.DataFrame(rows).rename_axis("clip").reset_index().to_parquet(clips / "clips.parquet", index=False)
     write_json(clips / "summary.json", {"warnings": ["1 of 3 classes has no training video."]})
     return frames, clips

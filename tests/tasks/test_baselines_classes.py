@@ -94,8 +94,8 @@ def test_a_performer_left_out_of_the_real_actions(footage: Path, tmp_path: Path)
     sample.run(dataset, Path(os.fspath(dataset.footage)), cuts, frames, 1)
     assemble.run(dataset, frames, clips)
     train, test = (ClipDataset(frames, clips, split) for split in ("train", "test"))
-    learned = videos.of_training(train, videos.pixel_measures(), 32)
-    held_out, _ = videos.of_test(test, videos.pixel_measures(), 32)
+    learned = videos.of_training(train, videos.pixels, 32)
+    held_out = videos.of_training(test, videos.pixels, 32)  # described as the others are
     answers = baselines.of_videos(*(Seen(v.means, v.label, v.group) for v in (learned, held_out)))
     assert (len(learned.source), len(held_out.source)) == (48, 8)
     found = {a.name: float((a.predicted == held_out.label).mean()) for a in answers}

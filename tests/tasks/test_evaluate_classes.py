@@ -6,15 +6,17 @@ import dataclasses
 import importlib
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
-from tasks import evaluate, modelio
+from tasks import assemble, evaluate, modelio, params, sample, subclips
 from tasks.clips import ClipDataset
-from tasks.evaluate import videos
+from tasks.evaluate import class_examples, videos
 from tasks.files import read_json, sha256_of
 from tests.tasks import _classed
 from tests.tasks._tiny import know_tiny
@@ -44,6 +46,7 @@ def test_the_figures_hold_what_the_clips_say(root: Path) -> None:
         "weights_sha256": sha256_of(root / "runs/marks/weights.safetensors"),
     }  # fmt: skip
     assert {key: found[key] for key in plain} == plain
+    assert found["svm_c"] == {"descriptor_svm": 0.1, "mean_frame_svm": 0.1, "difference_energy_svm": 0.1}
     assert found["intervals"]["method"] == "95% percentile bootstrap over groups, all videos of a drawn group"
     assert found["intervals"]["note"].startswith("The 95% interval rests on only 2 groups (4, 5)")
 
@@ -127,7 +130,7 @@ def test_the_tables_of_classes(root: Path) -> None:
         "label,videos,recall,low,high,precision\n"
         "a,2,1.0,1.0,1.0,0.666667\n"
         "b,2,0.5,0.0,1.0,0.5\n"
-        "c,1,0.0,0.0,0.0,\n"
+        "c,1,0.0,,,\n"  # one group: no interval; never called: no precision
     )  # fmt: skip
     bins = {
         "clip": {4: (2, 0.475, 0.0), 5: (2, 0.55, 0.5), 6: (1, 0.62, 1.0), 7: (2, 0.76, 0.5), 9: (3, 0.94, 1.0)},
@@ -262,38 +265,106 @@ def test_what_cannot_be_judged_is_refused(
     assert not (tmp_path / "evaluation").is_dir() or not any((tmp_path / "evaluation").iterdir())
 
 
-def test_training_videos_are_seen_through_clips_eight_frames_apart(root: Path, tmp_path: Path) -> None:
-    class Windows:
-        """All windows of a long and a short video; a clip's pixels are its number."""
-
-        labels: list[str] = ["a", "b"]  # noqa: RUF012
-        table = pd.DataFrame(
-            {
-                "source": ["long"] * 297 + ["short"] * 17,
-                "group": ["1"] * 297 + ["2"] * 17,
-                "label": ["b"] * 297 + ["a"] * 17,
-                "first_row": [*range(297), *range(17)],
-            }
-        )
-
-        def clips(self, numbers: np.ndarray) -> np.ndarray:
-            return np.broadcast_to(
-                (numbers % 297).astype(np.uint8)[:, None, None, None, None], (len(numbers), 4, 2, 2, 1)
-            )
-
-    seen = videos.of_training(Windows(), videos.pixel_measures(), 5)  # type: ignore[arg-type]
-    assert (seen.source, seen.group, seen.label.tolist()) == (["long", "short"], ["1", "2"], [1, 0])
-    assert seen.clips.tolist() == [32, 3]
-    np.testing.assert_allclose(seen.means["mean_frame"][1], np.full(4, 8 / 255), rtol=1e-6)  # clips 0, 8 and 16
+def _descriptor(clip_BTHWC: np.ndarray) -> dict[str, np.ndarray]:
+    """3, 0 of a video's first clip and 0, 4 of its second."""
+    first = (clip_BTHWC[:, 0, 1].max(axis=(1, 2)) == 200)[:, None]
+    return {"descriptor": np.where(first, [[3.0, 0.0]], [[0.0, 4.0]])}
 
 
-def test_a_descriptor_is_averaged_over_the_video_and_then_made_a_unit_vector(root: Path) -> None:
+def _both(clip_BTHWC: np.ndarray) -> dict[str, np.ndarray]:
+    return {"probabilities": np.full((len(clip_BTHWC), 2), 0.5), **_descriptor(clip_BTHWC)}
+
+
+def test_a_descriptor_is_averaged_over_the_video_and_then_made_a_unit_vector(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(videos, "DESCRIPTOR_STRIDE_FRAMES", _classed.T)
     test = ClipDataset(root / "frames/marks", root / "clips/marks", "test")
-
-    def measure(clip_BTHWC: np.ndarray) -> np.ndarray:  # 3, 0 and 0, 4 in turn
-        first = (clip_BTHWC[:, 0, 1].max(axis=(1, 2)) == 200)[:, None]
-        return np.where(first, [[3.0, 0.0]], [[0.0, 4.0]])
-
-    seen, _ = videos.of_test(test, {"descriptor": measure}, 3)
+    seen, _ = videos.of_test(test, _both, _descriptor, 3)
     np.testing.assert_allclose(seen.means["descriptor"], [[1.5, 2.0]] * 5)
     np.testing.assert_allclose(videos.described(seen).means["descriptor"], [[0.6, 0.8]] * 5)
+
+
+SPACED: dict[str, object] = {
+    "footage": "films", "group": {"pattern": r"(?P<group>\d)"}, "max_reject_fraction": 0.5,
+    "subclips": {"count": 2, "seconds": 2.0},
+    "frames": {"height_px": 8, "width_px": 8, "gray": True, "every_frames": 1},
+    "clips": {"length_frames": 3, "step_frames": 2, "train_stride_frames": 5, "stride_frames": 12},
+    "split": {"test": ["2"]},
+}  # fmt: skip
+
+
+def test_all_videos_are_described_by_the_clips_that_rushes_features_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two spans of 50 frames, clips of three frames two apart: one every 16 stored frames, each read once."""
+    for number, name in enumerate(["a/film1.png", "b/film2.png"]):
+        (tmp_path / "films" / name).parent.mkdir(parents=True)
+        strip = np.random.default_rng(number).integers(0, 256, (8, 800), dtype=np.uint8)
+        strip[0, ::8] = 2 * np.arange(100)  # a frame's first pixel tells which it is
+        Image.fromarray(strip).save(tmp_path / "films" / name)
+    dataset = params.parse({"datasets": {"films": SPACED}, "recipes": {}}, tmp_path / "params.yaml").datasets["films"]
+    cuts, frames, clips = (tmp_path / name for name in ("cuts", "frames", "clips"))
+    subclips.run(dataset, tmp_path / "films", cuts)
+    sample.run(dataset, tmp_path / "films", cuts, frames, 1)
+    assemble.run(dataset, frames, clips)
+    asked: dict[str, list[int]] = {"named": [], "described": []}
+
+    def about(clip_BTHWC: np.ndarray) -> dict[str, np.ndarray]:
+        asked["described"] += (clip_BTHWC[:, 0, 0, 0, 0] // 2).tolist()
+        assert (np.diff(clip_BTHWC[:, :, 0, 0, 0].astype(int), axis=1) == 4).all()
+        return {"first": clip_BTHWC[:, :1, 0, 0, 0] / 2.0}
+
+    def answer(clip_BTHWC: np.ndarray) -> dict[str, np.ndarray]:
+        values = about(clip_BTHWC)
+        asked["named"] += [asked["described"].pop() for _ in clip_BTHWC][::-1]
+        return values | {"probabilities": np.ones((len(clip_BTHWC), 1)) * values["first"]}
+
+    windows = [0, 16, 32, 50, 66, 82]
+    learned = videos.of_training(ClipDataset(frames, clips, "train"), about, 4)
+    assert asked == {"named": [], "described": windows}
+    assert (learned.clips.tolist(), learned.means["first"].tolist()) == ([6], [[np.mean(windows)]])
+    asked["described"].clear()
+    seen, probabilities = videos.of_test(ClipDataset(frames, clips, "test"), answer, about, 4)
+    manifest = [0, 12, 24, 36, 50, 62, 74, 86]
+    assert asked == {"named": manifest, "described": [16, 32, 66, 82]}
+    assert probabilities[:, 0].tolist() == manifest
+    assert seen.clips.tolist() == [8]
+    assert {name: mean.tolist() for name, mean in seen.means.items()} == {
+        "probabilities": [[np.mean(manifest)]], "first": [[np.mean(windows)]],
+    }  # fmt: skip
+
+
+def test_a_model_that_answers_and_describes_at_once_is_asked_once(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def at_once(model: Any, clip_BTHWC: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        asked.append(len(clip_BTHWC))
+        return predict(model, clip_BTHWC), model.describe(clip_BTHWC)
+
+    asked: list[int] = []
+    predict = _oracle().predict  # type: ignore[attr-defined]
+    monkeypatch.setattr(_oracle(), "answer_and_describe", at_once, raising=False)
+    monkeypatch.setattr(_oracle(), "predict", None)
+    folder = _classed.judge(tmp_path)
+    assert asked == [3, 3, 3, 1]
+    assert (folder / "metrics.json").read_bytes() == (root / "evaluation/marks/metrics.json").read_bytes()
+
+
+def test_dead_features_have_no_components_and_no_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(_oracle(), "describe", lambda _, clip_BTHWC: torch.zeros(len(clip_BTHWC), 8))
+    folder = _classed.judge(tmp_path)
+    assert pd.read_csv(folder / "compactness.csv")["features"].tolist() == ["raw_pixels"]
+    assert (folder / "tsne.csv").read_text() == "source,group,label,predicted,correct,x,y\n"
+    assert read_json(folder / "metrics.json")["answers"]["descriptor_svm"]["video_accuracy"]["value"] == 0.4  # all a
+
+
+def test_more_videos_than_pictures_show_the_wrong_ones_and_the_surest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(class_examples, "THUMBNAILS", 4)
+    folder = _classed.judge(tmp_path)
+    with np.load(folder / "examples.npz", allow_pickle=False) as archive:
+        assert archive["thumbnail_source"].tolist() == ["v2", "v3", "v4", "v5"]  # v3, v4 wrong; v5 is a surer a than v1
+        expected = np.stack([_classed.pixels(v)[6] for v in _classed.TEST[1:]])
+        np.testing.assert_array_equal(archive["thumbnail"], expected)

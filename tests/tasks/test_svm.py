@@ -32,7 +32,8 @@ def test_more_features_than_videos_are_turned_and_not_changed() -> None:
         turned.decision_function(other), plain.decision_function((test - mean) / scale), atol=1e-3
     )
     # a single group: nothing to choose by
-    predicted = svm.fit_predict(train, label, ["only"] * 24, test)
+    predicted, c = svm.fit_predict(train, label, ["only"] * 24, test)
+    assert c == svm.FIXED
     np.testing.assert_array_equal(predicted, plain.predict((test - mean) / scale))
 
 
@@ -46,8 +47,9 @@ def test_c_is_chosen_as_a_grid_search_over_training_groups_would(seed: int) -> N
     folds = svm.folds(label, groups)
     assert [len(out) for _, out in folds] == [12] * 5
     search = GridSearchCV(LinearSVC(dual=False), {"C": list(svm.CHOICES)}, cv=folds).fit(one, label)
-    assert svm._choose(one, label, groups) == search.best_params_["C"]
-    np.testing.assert_array_equal(svm.fit_predict(train, label, groups, test), search.predict(other))
+    predicted, c = svm.fit_predict(train, label, groups, test)
+    assert c == search.best_params_["C"]
+    np.testing.assert_array_equal(predicted, search.predict(other))
 
 
 def test_folds_keep_groups_whole_and_lack_no_class() -> None:
@@ -65,5 +67,5 @@ def test_folds_keep_groups_whole_and_lack_no_class() -> None:
 def test_one_class_is_refused_and_features_that_tell_nothing_are_not() -> None:
     with pytest.raises(ValueError, match="all of one class"):
         svm.fit_predict(np.eye(3), np.zeros(3, np.int64), list("pqr"), np.eye(3))
-    flat = svm.fit_predict(np.ones((6, 4)), np.array([0, 1, 1, 0, 1, 1]), list("ppqqrr"), np.ones((2, 4)))
+    flat, _ = svm.fit_predict(np.ones((6, 4)), np.array([0, 1, 1, 0, 1, 1]), list("ppqqrr"), np.ones((2, 4)))
     assert flat.tolist() == [1, 1]
