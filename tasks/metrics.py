@@ -23,6 +23,7 @@ FRAME_METRICS = ("mse", "psnr_db", "ssim", "sharpness_ratio")
 MSE_FLOOR = 1e-10  # a perfect output counts as 100 dB, so that one clip cannot make a mean infinite
 MOVING_RANGE = 26  # of 255, about 0.1: JPEG and sensor noise stay below it, a limb on a wall does not
 FEW_GROUPS = 3
+FEWEST_GROUPS = 2  # below, an interval has no width and decides nothing
 INTERVAL_QUANTILES = (0.025, 0.975)
 
 

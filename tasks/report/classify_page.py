@@ -24,7 +24,8 @@ from tasks.report.kinds import (
 from tasks.report.pages import fact, picture_row, training_facts
 from tasks.report.questions import image_only
 from tasks.report.results import Result
-from tasks.report.verdicts import gain_told, of_the_descriptor, outcome
+from tasks.report.verdicts import gain_told, of_the_descriptor, outcome, undecided
+from tasks.scores import DESCRIPTOR_SVM
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,13 +40,14 @@ def part(result: Result, beside: Sequence[Result], scale: float, strips: int) ->
     assert result.metrics is not None
     assert result.videos is not None
     descriptor = of_the_descriptor(result.videos, result.recipe.evaluation)
+    confused = confusion.part(result)
     return {
         "facts": _facts(result),
         "warnings": result.metrics["warnings"],
         "own_verdicts": [descriptor] if descriptor else [],
         "chance": result.metrics["chance"],
-        "confusion": confusion.part(result),
-        "recalls": _recalls(result.tables["recalls"]),
+        "confusion": confused,
+        "recalls": _recalls(result.tables["recalls"], confused["own"]),
         "calibration": list(_calibration(result)),
         "compactness": _compactness(result, beside),
         "map": _map(result),
@@ -56,7 +58,7 @@ def part(result: Result, beside: Sequence[Result], scale: float, strips: int) ->
 def _facts(result: Result) -> list[dict[str, Any]]:
     assert result.metrics is not None
     answers, facts = result.metrics["answers"], []
-    told = [("model", m) for m in (VIDEO_ACCURACY, CLIP_ACCURACY, MEAN_RECALL)] + [("descriptor_svm", VIDEO_ACCURACY)]
+    told = [("model", m) for m in (VIDEO_ACCURACY, CLIP_ACCURACY, MEAN_RECALL)] + [(DESCRIPTOR_SVM, VIDEO_ACCURACY)]
     for answer, measure in told:
         if answer in answers:
             found = answers[answer][measure.key]
@@ -70,14 +72,18 @@ def _facts(result: Result) -> list[dict[str, Any]]:
     return facts + training_facts(result)
 
 
-def _recalls(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """One row a class, the one least often found first; classes without a held-out video last."""
+def _recalls(table: pd.DataFrame, links: dict[str, str]) -> list[dict[str, Any]]:
+    """One row a class, the one least often found first; classes without a held-out video last.
+
+    Args:
+        links: to the videos of a class that are named rightly.
+    """
     rows = []
     for row in table.sort_values(["recall", "label"], kind="stable").to_dict("records"):
         interval = {key: None if np.isnan(row[key]) else row[key] for key in ("recall", "low", "high", "precision")}
         told = f"{row['label']}: recall {RECALL.number(interval['recall'])}%"
         bar = class_charts.share_bar(interval["recall"], interval["low"], interval["high"], title=told)
-        shown = {"label": row["label"], "videos": int(row["videos"]), "bar": bar}
+        shown = {"label": row["label"], "href": links.get(row["label"]), "videos": int(row["videos"]), "bar": bar}
         shown["recall"] = {"value": interval["recall"], "low": interval["low"], "high": interval["high"]}
         told = f"{row['label']}: precision {PRECISION.number(interval['precision'])}%"
         shown["precision"] = {"value": interval["precision"], "low": None, "high": None}
@@ -107,6 +113,7 @@ def _compactness(result: Result, beside: Sequence[Result]) -> dict[str, Any] | N
     if flat is not None:
         rows = flat.tables["compactness"]
         parts.append((f"descriptor of {flat.name}, image-only", rows[rows["features"] == "descriptor"]))
+    parts = [(name, rows) for name, rows in parts if len(rows)]
     lines = []
     for name, rows in parts:
         y, low, high = ((rows[k] * VIDEO_ACCURACY.factor).tolist() for k in ("video_accuracy", "low", "high"))
@@ -180,13 +187,13 @@ def question(results: Sequence[Result], said: Sequence[str]) -> dict[str, Any] |
     for r in results:
         if r.metrics and SINGLE_FRAME in r.metrics["gains"] and not image_only(r.config):
             gain = r.metrics["gains"][SINGLE_FRAME][VIDEO_ACCURACY.key]
-            by = VIDEO_ACCURACY.gap(abs(gain["value"]))
+            by, groups = VIDEO_ACCURACY.gap(abs(gain["value"])), len(r.metrics["groups"])
             verb = {
                 "better": f"names {by} more of the videos rightly than",
                 "worse": f"names {by} fewer of the videos rightly than",
-                "open": f"is not shown to beat ({VIDEO_ACCURACY.gap(gain['value'], sign=True)})",
-            }[outcome(gain)]
-            lines.append(f"{r.name} {verb} {IN_A_SENTENCE[SINGLE_FRAME]} ({gain_told(gain, VIDEO_ACCURACY)}).")
+                "open": f"is not shown to beat ({undecided(gain, VIDEO_ACCURACY, groups)})",
+            }[outcome(gain, groups)]
+            lines.append(f"{r.name} {verb} {IN_A_SENTENCE[SINGLE_FRAME]} ({gain_told(gain, VIDEO_ACCURACY, groups)}).")
     waiting = [f"{r.name} is {r.status}" for r in results if r.status]
     if waiting:
         lines.append(f"Not answered yet: {', '.join(waiting)}.")

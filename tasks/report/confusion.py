@@ -28,18 +28,23 @@ CELL_PX = 6  # of the picture of a matrix that is no table
 
 
 def part(result: Result) -> dict[str, Any]:
-    """The matrix, as a table or as a picture with the most confused pairs, and a panel of videos for each link."""
+    """The matrix, as a table or as a picture with the most confused pairs, and a panel of videos for each link; `own`
+    are links to the videos of a class that are named rightly, by its label, where no cell of a table leads there."""
     assert result.metrics is not None
     labels: list[str] = result.metrics["labels"]
     counts = _counts(result.tables["confusion"], labels)
     wrong = counts * ~np.eye(len(labels), dtype=bool)
     found: dict[str, Any] = {"many": len(labels) > MOST_CLASSES, "labels": labels, "wrong": int(wrong.sum())}
     found |= {"videos": int(counts.sum()), "upright": len(labels) >= UPRIGHT_FROM or max(map(len, labels)) > LETTERS}
+    found["own"] = {}
     if found["many"]:
-        cells = [(int(i), int(j)) for i, j in _by_count(wrong)[:PAIRS_SHOWN]]
-        found["pairs"] = [_cell(counts, labels, i, j) for i, j in cells]
-        found["more_pairs"] = int((wrong > 0).sum()) - len(cells)
+        pairs = _by_count(wrong)[:PAIRS_SHOWN]
+        found["pairs"] = [_cell(counts, labels, i, j) for i, j in pairs]
+        found["more_pairs"] = int((wrong > 0).sum()) - len(pairs)
         found["picture"] = _picture(counts)
+        right = [k for k in range(len(labels)) if counts[k, k]]
+        found["own"] = {labels[k]: f"#{_id(k, k)}" for k in right}
+        cells = [*pairs, *((k, k) for k in right)]
     else:
         cells = [(int(i), int(j)) for i, j in np.argwhere(counts > 0)]
         every = range(len(labels))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Set
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tasks import metrics
 from tasks.report.kinds import ARCHITECTURES, KINDS, PSNR, VIDEO_ACCURACY, Measure
-from tasks.report.verdicts import gain_told, outcome
+from tasks.report.verdicts import gain_told, outcome, undecided
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +42,11 @@ class Judged:
     config: dict[str, Any]  # the architecture's settings, whole
     chance: float | None = None
     places: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())  # in the clip: given, answered
+    training: dict[str, Any] = field(default_factory=dict)  # the settings that decide the weights
+
+    @property
+    def groups(self) -> int:
+        return int(self.scores["group"].nunique())
 
 
 @dataclass(frozen=True)
@@ -97,11 +103,8 @@ def _paired(first: Judged, second: Judged, settings: Evaluation) -> tuple[dict[s
     values = np.asarray(pair[measure.key] - pair[f"{measure.key}_second"])
     gain = metrics.bootstrap(values, groups, samples=settings.bootstrap_samples, seed=settings.bootstrap_seed).as_dict()
     assert gain["value"] is not None  # every clip has a PSNR, every video an answer that is right or wrong
-    number = len(set(groups))
-    basis = (
-        f"95% interval of the difference {measure.span(gain)} {measure.gap_unit}, {len(pair)} {kind.items} paired, "
-        f"{number} group{'s' * (number > 1)}"
-    )
+    told = gain_told(gain, measure, first.groups, "difference")
+    basis = f"{told}, {len(pair)} {kind.items} paired, {first.groups} group{'s' * (first.groups > 1)}"
     return gain, basis
 
 
@@ -123,8 +126,9 @@ def compare(first: Judged, second: Judged, settings: Evaluation) -> Comparison:
     assert second.timing is not None
     seconds = f"{first.timing['train_seconds']:,.0f} and {second.timing['train_seconds']:,.0f} s"
     terms = f"At equal floats ({first.latent_floats:,} a clip) and equal training time ({seconds})"
-    if outcome(gain) == "open":
-        said = f"neither {who[0]} nor {who[1]} can be said to rebuild unseen clips better: {PSNR.gap(value, sign=True)}"
+    if outcome(gain, first.groups) == "open":
+        why = undecided(gain, PSNR, first.groups)
+        said = f"neither {who[0]} nor {who[1]} can be said to rebuild unseen clips better: {why}"
     else:
         better, worse = who if value > 0 else who[::-1]
         said = f"{better} rebuilds unseen clips {PSNR.gap(abs(value))} better than {worse}"
@@ -137,13 +141,13 @@ def _variant(judged: Judged) -> str:
 
 def beats_the_cross_fade(judged: Judged, gain: dict[str, Any]) -> str:
     """The third article's question, yes or no. `gain`: the model's over the cross-fade in dB, with its interval."""
-    by = PSNR.gap(abs(gain["value"]))
+    by, groups = PSNR.gap(abs(gain["value"])), judged.groups
     said = {
         "better": f"Yes, by {by}",
         "worse": f"No: {by} below it",
-        "open": f"Not shown: {PSNR.gap(gain['value'], sign=True)}, the interval contains zero",
-    }[outcome(gain)]
-    return f"Does {_variant(judged)} beat the cross-fade? {said} ({gain_told(gain, PSNR)})."
+        "open": f"Not shown: {undecided(gain, PSNR, groups)}",
+    }[outcome(gain, groups)]
+    return f"Does {_variant(judged)} beat the cross-fade? {said} ({gain_told(gain, PSNR, groups)})."
 
 
 def compare_variants(first: Judged, second: Judged, settings: Evaluation) -> Comparison:
@@ -159,9 +163,9 @@ def compare_variants(first: Judged, second: Judged, settings: Evaluation) -> Com
         return Comparison(first.name, second.name, False, None, said)
     gain, basis = _paired(first, second, settings)
     who = _variant(first), _variant(second)
-    if outcome(gain) == "open":
-        value = PSNR.gap(gain["value"], sign=True)
-        said = f"neither {who[0]} nor {who[1]} can be said to answer better: {value}"
+    if outcome(gain, first.groups) == "open":
+        why = undecided(gain, PSNR, first.groups)
+        said = f"neither {who[0]} nor {who[1]} can be said to answer better: {why}"
     else:
         better, worse = who if gain["value"] > 0 else who[::-1]
         said = f"{better} is {PSNR.gap(abs(gain['value']))} ahead of {worse}"
@@ -190,22 +194,33 @@ def looks_at_motion(deep: Judged, flat: Judged, settings: Evaluation) -> Compari
         "better": f"The temporal kernels help: {who[0]} is {by} ahead of {who[1]}",
         "worse": f"The temporal kernels do not help: {who[0]} is {by} behind {who[1]}",
         "open": f"The temporal kernels are not shown to help: {who[0]} against {who[1]}, "
-        f"{VIDEO_ACCURACY.gap(gain['value'], sign=True)}, the interval contains zero",
-    }[outcome(gain)]
+        f"{undecided(gain, VIDEO_ACCURACY, deep.groups)}",
+    }[outcome(gain, deep.groups)]
     sentence = f"{said} ({basis}). {_shares(deep, flat)}"
-    unlike = [
-        f"{key} {deep.config.get(key)} and {flat.config.get(key)}"
-        for key in sorted({*deep.config, *flat.config} - {DEPTH})
-        if deep.config.get(key) != flat.config.get(key)
-    ]
+    unlike = _unlike(deep.config, flat.config, {DEPTH}) + _unlike(deep.training, flat.training)
     if unlike:
         sentence += f" They differ in more than that: {', '.join(unlike)}."
     return Comparison(deep.name, flat.name, not unlike, gain, sentence, VIDEO_ACCURACY.key)
 
 
+def _unlike(one: dict[str, Any], other: dict[str, Any], but: Set[str] = frozenset()) -> list[str]:
+    """The settings that differ, with both values; those within a section one by one."""
+    found = []
+    for key in sorted({*one, *other} - but):
+        a, b = one.get(key), other.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            found += [f"{key}.{what}" for what in _unlike(a, b)]
+        elif a != b:
+            found.append(f"{key} {a} and {b}")
+    return found
+
+
 def _shares(deep: Judged, flat: Judged) -> str:
     """What share of the videos each names rightly, beside chance, and whether the two intervals overlap."""
     one, other = ({k: v or 0.0 for k, v in j.primary.items() if k in ("value", "low", "high")} for j in (deep, flat))
+    if flat.groups < metrics.FEWEST_GROUPS:
+        shares = " and ".join(VIDEO_ACCURACY.told(p["value"]) for p in (one, other))
+        return f"They name {shares} of the videos rightly, all of them of one group."
     told = [f"{VIDEO_ACCURACY.told(p['value'])} ({VIDEO_ACCURACY.span(p)})" for p in (one, other)]
     apart = one["low"] > other["high"] or other["low"] > one["high"]
     said = f"They name {told[0]} and {told[1]} of the videos rightly; the intervals {'do not ' * apart}overlap"

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 TABLES = (  # of an evaluation, as csv; a kind writes some of them
     "frame_curve", "sources", "confusion", "recalls", "calibration", "compactness", "tsne",
 )  # fmt: skip
+BESIDE_THE_WEIGHTS = (  # settings of a training that only decide where and how it is watched
+    "accelerator", "threads", "log_every_steps", "checkpoint_every_steps", "sample_every_steps",
+)  # fmt: skip
 TEXT = ("source", "group", "label", "answer", "predicted", "level", "features")
 NUMBERS = (
     *METRICS, "frames_per_second", "duration_seconds", "recall", "low", "high", "precision", "accuracy", "confidence",
@@ -59,6 +62,15 @@ class Result:
         return {**self.recipe.config, **(self.card["config"] if self.card else {})}
 
     @property
+    def training(self) -> dict[str, Any]:
+        """The settings of its training that decide the weights; of the precision what `auto` came to, if known."""
+        found = dict(self.card["training"] if self.card and "training" in self.card else {})
+        found = found or self.recipe.training.model_dump()
+        if self.timing and "precision" in self.timing:
+            found["precision"] = self.timing["precision"]
+        return {key: value for key, value in found.items() if key not in BESIDE_THE_WEIGHTS}
+
+    @property
     def judged(self) -> Judged:
         assert self.metrics is not None
         kind = KINDS[self.kind]
@@ -75,6 +87,7 @@ class Result:
             config=self.config,
             chance=self.metrics.get("chance"),
             places=self.places,
+            training=self.training,
         )
 
     @property

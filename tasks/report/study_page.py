@@ -31,7 +31,11 @@ def _kernel_depth(study: dict[str, Any]) -> dict[str, Any]:
         "recipe": study["recipe"],
         "dataset": study["dataset"],
         "facts": _facts(study),
-        "verdicts": [*_against(study["differences"]), *_at_chance(study), *_left_out(study)],
+        "verdicts": [
+            *_against(study["differences"], len(set(study["groups"].values()))),
+            *_at_chance(study),
+            *_left_out(study),
+        ],
         "chart": _accuracy_chart(study),
         "differences": _difference_chart(study["differences"]),
         "seeds": study["seeds"],
@@ -69,11 +73,11 @@ def said(depth: int | str) -> str:
     return f"{depth} depth" if isinstance(depth, str) else f"depth {depth}"
 
 
-def _against(differences: Sequence[dict[str, Any]]) -> Iterator[tuple[Outcome, str]]:
+def _against(differences: Sequence[dict[str, Any]], groups: int) -> Iterator[tuple[Outcome, str]]:
     """A sentence a difference that is shown, and one for all that are not."""
     undecided = []
     for row in differences:
-        one, other, found = said(row["depth"]), said(row["against"]), outcome(row)
+        one, other, found = said(row["depth"]), said(row["against"]), outcome(row, groups)
         if found == "open":
             gap = VIDEO_ACCURACY.gap(row["value"], sign=True)
             undecided.append(f"{one} ({gap}, interval {VIDEO_ACCURACY.span(row)})")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tasks import metrics
 from tasks.report.kinds import ANSWERS, IN_A_SENTENCE, PSNR, VIDEO_ACCURACY, Measure, kind_of
+from tasks.scores import DESCRIPTOR_SVM
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +33,14 @@ def in_order(answers: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def outcome(interval: dict[str, Any]) -> Outcome:
-    """Better or worse only where the whole interval of the gain lies on one side of zero."""
+def outcome(interval: dict[str, Any], groups: int) -> Outcome:
+    """Better or worse only where the whole interval of the gain lies on one side of zero.
+
+    Args:
+        groups: that were drawn from. One group cannot tell: its interval has no width.
+    """
+    if groups < metrics.FEWEST_GROUPS:
+        return "open"
     if interval["low"] > 0:
         return "better"
     return "worse" if interval["high"] < 0 else "open"
@@ -45,30 +52,38 @@ def by_strength(result: dict[str, Any]) -> list[str]:
     return sorted(result["gains"], key=lambda name: (measure.cost(result["answers"][name][measure.key]["value"]), name))
 
 
-def gain_told(gain: dict[str, Any], measure: Measure) -> str:
-    return f"95% interval of the gain {measure.span(gain)} {measure.gap_unit}"
+def undecided(gain: dict[str, Any], measure: Measure, groups: int) -> str:
+    """A gain whose outcome is open, and why it is."""
+    why = "the interval contains zero" if groups >= metrics.FEWEST_GROUPS else "one group cannot tell"
+    return f"{measure.gap(gain['value'], sign=True)}, {why}"
+
+
+def gain_told(gain: dict[str, Any], measure: Measure, groups: int, what: str = "gain") -> str:
+    if groups < metrics.FEWEST_GROUPS:
+        return f"no interval of the {what}"
+    return f"95% interval of the {what} {measure.span(gain)} {measure.gap_unit}"
 
 
 def against_baselines(result: dict[str, Any]) -> list[Verdict]:
     """One verdict a baseline, the strongest baseline first. `result` is an evaluation's metrics.json."""
-    verdicts, measure = [], kind_of(result).primary
+    verdicts, measure, groups = [], kind_of(result).primary, len(result["groups"])
     for answer in by_strength(result):
         gain = result["gains"][answer][measure.key]
         name, floats = IN_A_SENTENCE.get(answer, answer), result["answers"][answer]["floats"]
         by = measure.gap(abs(gain["value"]))
-        told = gain_told(gain, measure)
+        told = gain_told(gain, measure, groups)
         told = told if result["latent_floats"] is None else f"{floats:,} floats; {told}"
         said = {
             "better": f"Beats {name} by {by}",
             "worse": f"Does not beat {name}: {by} below it",
-            "open": f"Not shown to beat {name}: {measure.gap(gain['value'], sign=True)}, the interval contains zero",
-        }[outcome(gain)]
-        verdicts.append(Verdict(answer, outcome(gain), f"{said} ({told})."))
+            "open": f"Not shown to beat {name}: {undecided(gain, measure, groups)}",
+        }[outcome(gain, groups)]
+        verdicts.append(Verdict(answer, outcome(gain, groups), f"{said} ({told})."))
     return verdicts
 
 
 def on_every_sequence(sources: pd.DataFrame, answer: str) -> Verdict:
-    """Whether the model is above a baseline on each held-out sequence, and where it is not.
+    """Whether the model is above a baseline on each held-out sequence, and where it is not. One alone decides nothing.
 
     Args:
         sources: `sources.csv` of an evaluation, one row a source and answer.
@@ -79,10 +94,10 @@ def on_every_sequence(sources: pd.DataFrame, answer: str) -> Verdict:
     if below.empty:
         each = f"each of the {len(gain)} held-out sequences" if len(gain) > 1 else "the one held-out sequence"
         least = f"Above {name} on {each}, by {PSNR.gap(gain.iloc[0])} or more."
-        return Verdict(answer, "better", least)
+        return Verdict(answer, "better" if len(gain) > 1 else "open", least)
     where = ", ".join(f"{source} ({PSNR.gap(value, sign=True)})" for source, value in below.items())
     said = f"Above {name} on {len(gain) - len(below)} of {len(gain)} held-out sequences; not on {where}."
-    return Verdict(answer, "open" if len(below) < len(gain) else "worse", said)
+    return Verdict(answer, "worse" if len(below) == len(gain) > 1 else "open", said)
 
 
 def of_the_descriptor(videos: pd.DataFrame, settings: Evaluation) -> Verdict | None:
@@ -92,29 +107,28 @@ def of_the_descriptor(videos: pd.DataFrame, settings: Evaluation) -> Verdict | N
         videos: `videos.parquet` of an evaluation, one row a video and answer; None without such an answer in it.
     """
     right = videos.pivot(index="source", columns="answer", values="correct").astype(float)
-    if "descriptor_svm" not in right:
+    if DESCRIPTOR_SVM not in right:
         return None
-    groups = videos.drop_duplicates("source").set_index("source")["group"].loc[right.index]
+    of_video = videos.drop_duplicates("source").set_index("source")["group"].loc[right.index]
     gap = metrics.bootstrap(
-        right["descriptor_svm"] - right["model"],
-        [str(group) for group in groups],
+        right[DESCRIPTOR_SVM] - right["model"],
+        [str(group) for group in of_video],
         samples=settings.bootstrap_samples,
         seed=settings.bootstrap_seed,
     ).as_dict()
     assert gap["value"] is not None
-    assert gap["low"] is not None
-    by = VIDEO_ACCURACY.gap(abs(gap["value"]))
+    by, groups = VIDEO_ACCURACY.gap(abs(gap["value"])), of_video.nunique()
+    state = outcome(gap, groups)
     said = {
         "better": f"{by} above the network's own answer",
         "worse": f"{by} below the network's own answer",
-        "open": "as good as the network's own answer"
-        if not gap["value"]
-        else f"{by} from the network's own answer, and the interval contains zero",
-    }[outcome(gap)]
-    said = f"{VIDEO_ACCURACY.told(right['descriptor_svm'].mean())} with a linear SVM on its descriptor: {said}"
-    told = f"95% interval of the difference {VIDEO_ACCURACY.span(gap)} points"
-    state: Outcome = "better" if gap["low"] >= 0 else outcome(gap)
-    return Verdict("descriptor_svm", state, f"{said} ({told}).")
+        "open": f"not told from the network's own answer: {undecided(gap, VIDEO_ACCURACY, groups)}"
+        if gap["value"]
+        else "as good as the network's own answer",
+    }[state]
+    said = f"{VIDEO_ACCURACY.told(right[DESCRIPTOR_SVM].mean())} with a linear SVM on its descriptor: {said}"
+    told = gain_told(gap, VIDEO_ACCURACY, groups, "difference")
+    return Verdict(DESCRIPTOR_SVM, state, f"{said} ({told}).")
 
 
 def summary(verdicts: list[Verdict]) -> tuple[Outcome, str]:

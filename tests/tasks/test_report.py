@@ -313,6 +313,9 @@ def test_a_hundred_classes_are_a_list_and_a_picture(root: Path) -> None:
     wrong = [n // 5 for n in range(3, 5 * CROWD, 10)]
     assert links == [(f"{k:03d}", f"{k + 1:03d}") for k in wrong[:20]]
     assert f"{len(wrong) - 20} more pairs are in confusion.csv" in page.text
+    led = {str(a["href"])[1:] for t, a in page.tags if t == "a" and str(a["href"]).startswith("#cell")}
+    assert led == {f"cell-{k}-{k + 1}" for k in wrong[:20]} | {f"cell-{k}-{k}" for k in range(CROWD)}
+    assert led == {str(a["id"]) for t, a in page.tags if t == "section" and "cell" in str(a.get("class"))}
     (matrix,) = [a for t, a in page.tags if t == "img" and a.get("class") == "matrix"]
     with Image.open(io.BytesIO(base64.b64decode(str(matrix["src"]).split(",")[1]))) as image:
         shares = np.asarray(image)[::6, ::6].sum(axis=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ def score(value: float, low: float, high: float, metric: str = "psnr_db") -> dic
 def test_against_baselines_says_plainly_what_is_not_beaten() -> None:
     result = {
         "kind": "reconstruct",
+        "groups": ["1", "2"],
         "latent_floats": 1024,
         "answers": {
             "model": score(30, 29, 31),
@@ -62,6 +64,7 @@ def test_against_baselines_says_plainly_what_is_not_beaten() -> None:
 def test_where_nothing_is_compressed_no_floats_are_told() -> None:
     result = {
         "kind": "interpolate",
+        "groups": ["1", "2", "3"],
         "latent_floats": None,
         "answers": {
             "model": score(33.25, 32, 34),
@@ -94,7 +97,8 @@ def test_classes_are_told_in_percentage_points() -> None:
         "difference_energy_svm": score(-0.05, -0.2, 0.1, "video_accuracy"),
     }
     answers = {name: {"floats": 64} | score(value, 0, 1, "video_accuracy") for name, value in accuracy.items()}
-    verdicts = against_baselines({"kind": "classify", "latent_floats": None, "answers": answers, "gains": gains})
+    told = {"kind": "classify", "groups": ["1", "2"], "latent_floats": None, "answers": answers, "gains": gains}
+    verdicts = against_baselines(told)
     assert [(v.answer, v.outcome, v.sentence) for v in verdicts] == [
         ("difference_energy_svm", "open",
          "Not shown to beat the linear SVM on difference energy: −5.0 points, the interval contains zero "
@@ -104,6 +108,20 @@ def test_classes_are_told_in_percentage_points() -> None:
         ("majority_class", "better",
          "Beats the majority class by 68.0 points (95% interval of the gain 60.0 to 75.0 points)."),
     ]  # fmt: skip
+
+
+def test_one_group_cannot_tell() -> None:
+    """Its interval has no width: whatever was gained would count as shown."""
+    answers = {"cross_fade": {"floats": None} | score(31, 31, 31), "dis_flow": {"floats": None} | score(33, 33, 33)}
+    gains = {"cross_fade": score(1.5, 1.5, 1.5), "dis_flow": score(-0.5, -0.5, -0.5)}
+    told = {"kind": "interpolate", "groups": ["7"], "latent_floats": None, "answers": answers, "gains": gains}
+    verdicts = against_baselines(told)
+    assert [(v.answer, v.outcome, v.sentence) for v in verdicts] == [
+        ("dis_flow", "open", "Not shown to beat DIS flow: −0.50 dB, one group cannot tell (no interval of the gain)."),
+        ("cross_fade", "open",
+         "Not shown to beat the cross-fade: +1.50 dB, one group cannot tell (no interval of the gain)."),
+    ]  # fmt: skip
+    assert summary(verdicts) == ("open", "not shown to beat DIS flow, the cross-fade")
 
 
 def test_the_strongest_baseline_is_that_of_the_kinds_own_metric() -> None:
@@ -131,7 +149,7 @@ def votes(model: str, descriptor: str) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("model", "descriptor", "outcome", "sentence"),
     [
-        ("11011111", "11011111", "better",
+        ("11011111", "11011111", "open",
          "87.5% with a linear SVM on its descriptor: as good as the network's own answer "
          "(95% interval of the difference 0.0 to 0.0 points)."),
         ("01010101", "11111111", "better",
@@ -143,6 +161,12 @@ def votes(model: str, descriptor: str) -> pd.DataFrame:
         ("11111100", "00111111", "open",
          "75.0% with a linear SVM on its descriptor: as good as the network's own answer "
          "(95% interval of the difference −75.0 to 75.0 points)."),
+        ("01111111", "11111111", "open",
+         "100.0% with a linear SVM on its descriptor: not told from the network's own answer: +12.5 points, the "
+         "interval contains zero (95% interval of the difference 0.0 to 37.5 points)."),
+        ("01", "11", "open",
+         "100.0% with a linear SVM on its descriptor: not told from the network's own answer: +50.0 points, one group "
+         "cannot tell (no interval of the difference)."),
     ],
 )  # fmt: skip
 def test_the_descriptor_is_held_against_the_network(model: str, descriptor: str, outcome: str, sentence: str) -> None:
@@ -165,10 +189,12 @@ def by_source(gains: dict[str, float]) -> pd.DataFrame:
     [
         ({"crossing": 0.5, "square": 2.0}, "better",
          "Above the cross-fade on each of the 2 held-out sequences, by 0.50 dB or more."),
-        ({"square": 2.0}, "better", "Above the cross-fade on the one held-out sequence, by 2.00 dB or more."),
+        ({"square": 2.0}, "open", "Above the cross-fade on the one held-out sequence, by 2.00 dB or more."),
         ({"crossing": 0.5, "square": -2.0, "yard": 0.0}, "open",
          "Above the cross-fade on 1 of 3 held-out sequences; not on square (−2.00 dB), yard (+0.00 dB)."),
-        ({"square": -2.0}, "worse", "Above the cross-fade on 0 of 1 held-out sequences; not on square (−2.00 dB)."),
+        ({"square": -2.0}, "open", "Above the cross-fade on 0 of 1 held-out sequences; not on square (−2.00 dB)."),
+        ({"square": -2.0, "yard": -1.0}, "worse",
+         "Above the cross-fade on 0 of 2 held-out sequences; not on square (−2.00 dB), yard (−1.00 dB)."),
     ],
 )  # fmt: skip
 def test_every_sequence_counts(gains: dict[str, float], outcome: str, sentence: str) -> None:
@@ -211,12 +237,31 @@ def test_the_articles_question_is_answered_in_a_sentence() -> None:
     assert ", the GRU (rnn) rebuilds unseen clips 1.50 dB better than the 3-D CNN (cnn) (" in behind.sentence
 
 
+def test_neither_is_better_where_one_group_was_judged() -> None:
+    both = [dataclasses.replace(j, scores=j.scores.assign(group="a")) for j in (conv(0.5), gru())]
+    assert compare(both[0], both[1], SETTINGS).sentence == (
+        "At equal floats (1,024 a clip) and equal training time (100 and 100 s), neither the 3-D CNN (cnn) nor the GRU "
+        "(rnn) can be said to rebuild unseen clips better: +0.50 dB, one group cannot tell (no interval of the "
+        "difference, 6 clips paired, 1 group)."
+    )
+    article = dataclasses.replace(both[0], kind="interpolate", variant="article")
+    new = dataclasses.replace(both[1], kind="interpolate")
+    assert compare_variants(article, new, SETTINGS).sentence == (
+        "On the same clips, neither the article's variant (cnn) nor the default variant (rnn) can be said to answer "
+        "better: +0.50 dB, one group cannot tell (no interval of the difference, 6 clips paired, 1 group)."
+    )
+    assert beats_the_cross_fade(article, score(2.0, 2.0, 2.0)["psnr_db"]) == (
+        "Does the article's variant (cnn) beat the cross-fade? Not shown: +2.00 dB, one group cannot tell (no interval "
+        "of the gain)."
+    )
+
+
 def test_a_difference_whose_interval_contains_zero_is_none() -> None:
     found = compare(conv([1.0, 1.0, -0.5, -0.5, 0.1, 0.1]), gru(), SETTINGS)
     assert found.sentence == (
         "At equal floats (1,024 a clip) and equal training time (100 and 100 s), neither the 3-D CNN (cnn) nor the GRU "
-        "(rnn) can be said to rebuild unseen clips better: +0.20 dB (95% interval of the difference −0.50 to 1.00 dB, "
-        "6 clips paired, 3 groups)."
+        "(rnn) can be said to rebuild unseen clips better: +0.20 dB, the interval contains zero (95% interval of the "
+        "difference −0.50 to 1.00 dB, 6 clips paired, 3 groups)."
     )
 
 
@@ -277,7 +322,8 @@ def test_two_variants_are_compared_however_long_each_was_trained() -> None:
     near = judged("near", "pix2pix", even, variant="small", latent_floats=None)
     assert compare_variants(near, old, SETTINGS).sentence == (
         "On the same clips, neither the variant small (near) nor the article's variant (old) can be said to answer "
-        "better: +0.00 dB (95% interval of the difference −1.00 to 1.00 dB, 6 clips paired, 3 groups)."
+        "better: +0.00 dB, the interval contains zero (95% interval of the difference −1.00 to 1.00 dB, 6 clips "
+        "paired, 3 groups)."
     )
     other = judged("other", "pix2pix", BASE, latent_floats=None, evaluation_sha256="other")
     assert not compare_variants(other, old, SETTINGS).comparable
@@ -344,8 +390,32 @@ def test_temporal_kernels_may_not_help() -> None:
     found = looks_at_motion(worse, better, SETTINGS).sentence
     assert found.startswith("The temporal kernels do not help: moving (kernel depth 3) is 100.0 points behind still")
     assert found.endswith("They differ in more than that: width 8 and 16.")
+    assert not looks_at_motion(worse, better, SETTINGS).comparable
     elsewhere = classifier("still", "111111", 1, 1.0, 1.0, evaluation_sha256="other")
     assert looks_at_motion(worse, elsewhere, SETTINGS).difference is None
+
+
+def test_another_training_is_another_network() -> None:
+    augment = {"shift_px": 4, "mirror": True}
+    deep = classifier("moving", "111111", 3, 0.9, 1.0, training={"steps": 600, "seed": 0, "augment": augment})
+    alike = classifier("still", "100100", 1, 0.2, 0.5, training=dict(deep.training))
+    assert looks_at_motion(deep, alike, SETTINGS).comparable
+    other = {"steps": 300, "seed": 0, "augment": augment | {"mirror": False}, "precision": "32-true"}
+    found = looks_at_motion(deep, classifier("still", "100100", 1, 0.2, 0.5, training=other), SETTINGS)
+    assert not found.comparable
+    assert found.sentence.endswith(
+        " They differ in more than that: augment.mirror True and False, precision None and 32-true, steps 600 and 300."
+    )
+
+
+def test_one_group_does_not_show_that_temporal_kernels_help() -> None:
+    deep, flat = classifier("moving", "111111", 3, 1.0, 1.0), classifier("still", "100100", 1, 1 / 3, 1 / 3)
+    deep, flat = (dataclasses.replace(j, scores=j.scores.assign(group="a")) for j in (deep, flat))
+    assert looks_at_motion(deep, flat, SETTINGS).sentence == (
+        "The temporal kernels are not shown to help: moving (kernel depth 3) against still (image-only, kernel depth "
+        "1), +66.7 points, one group cannot tell (no interval of the difference, 6 videos paired, 1 group). They name "
+        "100.0% and 33.3% of the videos rightly, all of them of one group."
+    )
 
 
 @pytest.mark.parametrize(
