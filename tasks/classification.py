@@ -68,7 +68,7 @@ def recalls(
     """One row a class: `label`, `videos` (how many there are), the share of them that was found, `recall` with its
     interval `low` to `high` over the class's own groups, and of those called so the share that is, `precision`.
 
-    Empty where there is nothing to divide by.
+    Empty where there is nothing to divide by; the interval also where the class has one group, whose has no width.
     """
     import pandas as pd
 
@@ -78,6 +78,8 @@ def recalls(
         recall = Interval(None, None, None)
         if true.any():
             recall = metrics.bootstrap(called[true], of_item[true].tolist(), samples=samples, seed=seed)
+        if len(set(of_item[true])) < metrics.FEWEST_GROUPS:
+            recall = Interval(recall.value, None, None)
         precision = float(true[called].mean()) if called.any() else None
         interval = {"recall": recall.value, "low": recall.low, "high": recall.high}
         rows.append({"label": label, "videos": int(true.sum())} | interval | {"precision": precision})

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models import VideoModel
+from tasks.classification import log_loss
 from tasks.files import replacing
 from tasks.train.batches import Batch, evenly_spaced, reader
 from tasks.train.data import Data
@@ -24,7 +25,6 @@ SHOWN_CLASSIFIED = 8  # of which each takes one row, and several classes are to 
 VALIDATION_CLIPS = 64
 GAP_PX = 2
 _MSE_FLOOR = 1e-10  # 100 dB: an exact answer would otherwise be infinite
-_PROBABILITY_FLOOR = float(torch.finfo(torch.float32).eps)  # 15.9 nats: as for scikit-learn's log_loss in float32
 
 ROW_PX = 72  # at least: room for four lines of text
 STRIP_FRAMES = 8
@@ -74,11 +74,10 @@ def psnr(model: VideoModel, batch: Batch) -> dict[str, Tensor]:
 
 def classification(model: VideoModel, batch: Batch) -> dict[str, Tensor]:
     """Of each clip whether the likeliest class is the true one (0 or 1), and -ln of the true one's probability."""
-    probability_BK = model.predict(batch["clip"]).double()
-    own_B = probability_BK.gather(1, batch["label"][:, None])[:, 0]
+    probability_BK = model.predict(batch["clip"])
     return {
         "accuracy": (probability_BK.argmax(1) == batch["label"]).double(),
-        "log_loss": -own_B.clamp_min(_PROBABILITY_FLOOR).log(),
+        "log_loss": torch.from_numpy(log_loss(probability_BK.cpu().numpy(), batch["label"].cpu().numpy())),
     }
 
 
