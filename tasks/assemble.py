@@ -135,7 +135,7 @@ def summary(
     divided = [source for source in sources if source.source in division.of]
     found = balance.classes(divided, division.of, used) if dataset.label == "folder" else {}
     train_clips = Counter(row.label for row in clips if row.split == "train")
-    warnings = balance.warnings(found, train_clips) if found else []
+    warnings = balance.warnings(found, train_clips, {row.label for row in clips}) if found else []
     sides = Counter(division.of.values())
     pairs = (sum(sides.values()) ** 2 - sum(n**2 for n in sides.values())) // 2
     return {

@@ -33,13 +33,19 @@ def classes(sources: Iterable[Source], splits: Mapping[str, str], used: set[str]
     return dict(sorted(found.items()))
 
 
-def warnings(found: Classes, train_clips: Counter[str]) -> list[str]:
-    """What a reader of any figure has to know; nothing where all is well."""
+def warnings(found: Classes, train_clips: Counter[str], known: set[str]) -> list[str]:
+    """What a reader of any figure has to know; nothing where all is well.
+
+    Args:
+        known: classes with a clip in any split: the others are not among the classes of a model.
+    """
     one_group = [label for label, row in found.items() if row["groups"] == 1]
-    unlearned = [label for label, row in found.items() if not row["train_sources"]]
-    unjudged = [label for label, row in found.items() if not row["test_sources"]]
+    unknown = [label for label in found if label not in known]
+    unlearned = [label for label, row in found.items() if label in known and not row["train_sources"]]
+    unjudged = [label for label, row in found.items() if label in known and not row["test_sources"]]
     said = [
         _of(found, one_group, "one group only", "a class of one group cannot be both learned and judged"),
+        _of(found, unknown, "no clip", "such a class is not among the classes that are told apart"),
         _of(found, unlearned, "no training clip", "videos of such a class count as wrong"),
         _of(found, unjudged, "no test clip", "such a class is not judged"),
     ]
