@@ -24,16 +24,29 @@ _HINTS = (
     "Ran experiment", "Experiment results have been applied", "WARNING: No file hash info",
 )  # fmt: skip
 
+_LAST_WORDS = re.compile(r"error: |[\w.]*(Error|Exception|Exit)(: |$)")  # of a stage: its message, or its traceback's
+
 
 class StageFailedError(RuntimeError):
-    """`dvc repro` failed on a stage. `exit_code` is the stage's own (`tasks.exits`); given None, DVC itself failed."""
+    """`dvc repro` failed on a stage; `reason` says why in a line. `exit_code` is the stage's own (`tasks.exits`) or,
+    for a negative one, 128 and the signal that ended it. Given None, DVC itself failed, which is bad input."""
 
     def __init__(self, stage: str, exit_code: int | None, output: str) -> None:
         super().__init__(
             f"stage {stage} failed" + (f" (exit code {exit_code})" if exit_code is not None else "") + f":\n{output}"
         )
         self.stage = stage
-        self.exit_code = BAD_INPUT if exit_code is None else exit_code  # DVC says what is wrong with the project
+        code = BAD_INPUT if exit_code is None else exit_code  # DVC says what is wrong with the project
+        self.exit_code = 128 - code if code < 0 else code
+        said = [line for line in output.splitlines() if _LAST_WORDS.match(line)]
+        self.reason = said[-1].removeprefix("error: ") if said else _ended(self.exit_code)
+
+
+def _ended(exit_code: int) -> str:
+    if exit_code - 128 not in set(signal.Signals):
+        return f"it ended with exit code {exit_code}"
+    name = signal.Signals(exit_code - 128).name
+    return f"it was ended by {name}" + ("; the machine may have run out of memory" if name == "SIGKILL" else "")
 
 
 @dataclass(frozen=True)
@@ -167,7 +180,7 @@ def _run(root: Path, arguments: list[str], what: str, say: Callable[[str], None]
                     os.killpg(process.pid, signal.SIGKILL)
     output = "\n".join(lines)
     if code:
-        exited = re.search(r"exited with (\d+)", output)
+        exited = re.search(r"exited with (-?\d+)", output)
         raise StageFailedError(what, int(exited[1]) if exited else None, "\n".join(lines[-15:]))
     return output
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,24 +35,33 @@ def kernel_depth(
 ) -> None:
     """How far convolutions should see in time: a DVC experiment for each depth and seed, none of them run twice."""
     from flows._progress import showing
+    from flows.study import ExperimentsFailedError
     from flows.study import kernel_depth as study
     from tasks.studies import parse_depths
 
     asked = parse_depths(depths)
+    failed = None
     with in_project() as root, showing():
-        result = study(recipe, asked, seeds, steps, root)
+        try:
+            result = study(recipe, asked, seeds, steps, root)
+        except ExperimentsFailedError as error:
+            result, failed = error.result, error
     if as_json:
         _tables.show(result, True)
-        return
-    rows = []
-    for row in result["study"]["table"]:
-        judged = row["mean"] is not None
-        rows.append({
-            "depth": row["depth"],
-            "video accuracy": f"{row['mean']:.1%}" if judged else "diverged",
-            "95% interval": f"{row['low']:.1%} to {row['high']:.1%}" if judged else "",
-            "each seed": ", ".join("diverged" if a is None else f"{a:.1%}" for a in row["seeds"]),
-            "parameters": f"{row['parameters']:,}" if judged else "",
-        })  # fmt: skip
-    _tables.show(rows, False)
-    sys.stdout.write(f"\nReport: {result['report']}\n")
+    else:
+        _tables.show([_row(row) for row in result["study"]["table"]], False)
+        sys.stdout.write(f"\nReport: {result['report']}\n")
+    if failed is not None:
+        raise failed
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    judged = row["mean"] is not None
+    seeds = zip(row["seeds"], row["outcomes"], strict=True)
+    return {
+        "depth": row["depth"],
+        "video accuracy": f"{row['mean']:.1%}" if judged else "",
+        "95% interval": f"{row['low']:.1%} to {row['high']:.1%}" if judged else "",
+        "each seed": ", ".join(how if accuracy is None else f"{accuracy:.1%}" for accuracy, how in seeds),
+        "parameters": f"{row['parameters']:,}" if judged else "",
+    }

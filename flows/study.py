@@ -23,12 +23,25 @@ from flows._progress import progress
 from flows._study import Changes, Results, Workshop
 from flows.lifecycle import run_stage
 from tasks import files, params, studies
-from tasks.exits import DIVERGED
+from tasks.exits import BAD_INPUT, DIVERGED
 from tasks.params import Params
-from tasks.studies import Depth, Experiment
+from tasks.studies import Depth, Experiment, Unjudged
 
 KERNEL_DEPTH = "kernel-depth"
-OUT = Path("data/studies/kernel_depth.json")
+
+
+class ExperimentsFailedError(RuntimeError):
+    """Trainings of a study ended for another reason than bad input or divergence; the others are summed up.
+
+    Attributes:
+        result: what the flow would have returned.
+    """
+
+    exit_code = 1
+
+    def __init__(self, failed: list[str], result: dict[str, Any]) -> None:
+        super().__init__("; ".join(failed) + "; the others are in the report, and the same command tries again")
+        self.result = result
 
 
 def has_kernel_depth(architecture: str) -> bool:
@@ -63,8 +76,12 @@ def choose_recipe(known: Params, recipe: str | None) -> str:
 
 
 @task(task_run_name="{experiment.experiment}", retries=0, cache_policy=NO_CACHE)
-def run_experiment(shop: Workshop, recipe: str, experiment: Experiment, changes: Changes) -> Results | str:
-    """Train and judge; the results, or what the training said when its loss stopped being a number."""
+def run_experiment(shop: Workshop, recipe: str, experiment: Experiment, changes: Changes) -> Results | Unjudged:
+    """Train and judge; the results, or why there are none.
+
+    Raises:
+        StageFailedError: something is wrong with the project or its settings.
+    """
     logger, shown, name = get_run_logger(), progress(), experiment.experiment
 
     def say(line: str) -> None:
@@ -75,12 +92,13 @@ def run_experiment(shop: Workshop, recipe: str, experiment: Experiment, changes:
     try:
         commit = shop.run(recipe, experiment, changes, say)
     except _dvc.StageFailedError as error:
-        if error.exit_code != DIVERGED:
+        if error.exit_code == BAD_INPUT:
             shown.end(name, "failed")
             raise
-        shown.end(name, "diverged")
-        said = [line.removeprefix("error: ") for line in str(error).splitlines() if line.startswith("error: ")]
-        return said[0] if said else "its loss stopped being a number"
+        gone = Unjudged("diverged" if error.exit_code == DIVERGED else "failed", error.reason)
+        shown.end(name, f"{gone.how}: {gone.why}")
+        logger.warning(f"{name} {gone.how}: {gone.why}")
+        return gone
     found = _study.results(shop.root, recipe, commit)
     assert found is not None
     shown.end(name, f"video accuracy {found.metrics['primary']['value']:.1%}")
@@ -109,7 +127,8 @@ def kernel_depth(
 
     Raises:
         ValueError: no project, no Git commit, a recipe that cannot be studied.
-        StageFailedError: a stage failed for another reason than that a training diverged.
+        StageFailedError: a stage of the data failed, or an experiment for bad input.
+        ExperimentsFailedError: an experiment failed otherwise. All were tried, and the report is made.
     """
     root = _dvc.project_root(project)
     known = params.load(root / "params.yaml")
@@ -126,24 +145,33 @@ def kernel_depth(
     shown.stages(1)
     shown.start("plan")
     changes = _experiments(root, recipe, depths, seeds, steps)
-    outcomes: dict[Experiment, Results | str] = _known(root, recipe, changes)
+    outcomes: dict[Experiment, Results | Unjudged] = _known(root, recipe, changes)
     to_run = [experiment for experiment in changes if experiment not in outcomes]
     shown.stages(len(to_run))
     shown.end("plan", f"{len(changes)} experiments: {len(to_run)} to run, {len(outcomes)} taken from before")
+
+    def sum_up() -> dict[str, Any]:
+        in_order = sorted(outcomes, key=lambda experiment: (depths.index(experiment.depth), experiment.seed))
+        summary = _summary(known, recipe, depths, seeds, steps, {e: outcomes[e] for e in in_order})
+        files.write_json(studies.kernel_depth_file(root / "data", recipe), summary)
+        return summary
+
     if to_run:
         if "data/report" not in _dvc.hashes(root):  # dvc exp apply removes what its experiment does not know
             _report(root)
         with _study.workshop(root, recipe) as shop:
             for experiment in to_run:
                 outcomes[experiment] = run_experiment(shop, recipe, experiment, changes[experiment])
-
-    in_order = sorted(changes, key=lambda experiment: (depths.index(experiment.depth), experiment.seed))
-    summary = _summary(known, recipe, depths, seeds, steps, {e: outcomes[e] for e in in_order})
-    files.write_json(root / OUT, summary)
-    page = _report(root) / "study-kernel-depth.html"
+                sum_up()  # at once: whatever ends the study, what it found is kept
+    summary = sum_up()
+    page = _report(root) / studies.kernel_depth_page(recipe)
     get_run_logger().info(f"The study is {page}")
     names = [experiment.experiment for experiment in to_run]
-    return {"study": summary, "ran": names, "taken": len(changes) - len(names), "report": str(page)}
+    result = {"study": summary, "ran": names, "taken": len(changes) - len(names), "report": str(page)}
+    failed = [f"{row['experiment']} failed: {row['failed']}" for row in summary["experiments"] if row["failed"]]
+    if failed:
+        raise ExperimentsFailedError(failed, result)
+    return result
 
 
 def _report(root: Path) -> Path:
@@ -172,15 +200,16 @@ def _experiments(
     return found
 
 
-def _known(root: Path, recipe: str, experiments: Iterable[Experiment]) -> dict[Experiment, Results | str]:
-    """What needs no computing again: what DVC has, and what was seen to diverge."""
+def _known(root: Path, recipe: str, experiments: Iterable[Experiment]) -> dict[Experiment, Results | Unjudged]:
+    """What needs no computing again: what DVC has, and what was seen to diverge. What failed is tried again."""
     experiments = list(experiments)
-    found: dict[Experiment, Results | str] = {}
+    found: dict[Experiment, Results | Unjudged] = {}
     for experiment, commit in _study.finished(root, experiments).items():
         if (results := _study.results(root, recipe, commit)) is not None:
             found[experiment] = results
-    rows = files.read_json(root / OUT)["experiments"] if (root / OUT).is_file() else []
-    said = {(row["experiment"], row["key"]): row["diverged"] for row in rows if row["diverged"]}
+    before = studies.kernel_depth_file(root / "data", recipe)
+    rows = files.read_json(before)["experiments"] if before.is_file() else []
+    said = {(row["experiment"], row["key"]): Unjudged("diverged", row["diverged"]) for row in rows if row["diverged"]}
     return found | {e: said[e.experiment, e.key] for e in experiments if (e.experiment, e.key) in said}
 
 
@@ -190,13 +219,13 @@ def _summary(
     depths: list[Depth],
     seeds: int,
     steps: int | None,
-    outcomes: dict[Experiment, Results | str],
+    outcomes: dict[Experiment, Results | Unjudged],
 ) -> dict[str, Any]:
     recipe = known.recipes[name]
-    judged = [found for found in outcomes.values() if not isinstance(found, str)]
+    judged = [found for found in outcomes.values() if isinstance(found, Results)]
     rows = [
-        studies.diverged(experiment, found)
-        if isinstance(found, str)
+        studies.unjudged(experiment, found)
+        if isinstance(found, Unjudged)
         else studies.scored(experiment, found.commit, found.metrics, found.videos, found.timing)
         for experiment, found in outcomes.items()
     ]

@@ -7,21 +7,25 @@ depths, some of them several times with other seeds, all judged on the same vide
 study            ``kernel-depth``
 recipe, dataset  keys of params.yaml
 steps            of each training
-chance           accuracy of guessing, 0 to 1
+chance           accuracy of guessing, 0 to 1; null where nothing was judged
 depths, seeds    as asked for; a depth is a number of frames, or a name for one depth a block
 videos, groups   counts of the videos that were judged, and the group of each
 intervals        how they were made, and what must be said beside them
-experiments      a row each, `Experiment` and what it scored; `diverged` says why a training has no scores
-table            a row a depth: `mean` over its seeds with `low`, `high`; `seeds`, an accuracy or null for each seed
+experiments      a row each, `Experiment` and what it scored; `diverged` or `failed` says why a training has no scores
+table            a row a depth: `mean` over its seeds with `low`, `high`; `seeds`, an accuracy or null for each seed;
+                 `outcomes`, for each seed one of `OUTCOMES`
 differences      a row a depth but one: mean accuracy minus that of the depth `against`, with its own interval
 ===============  ====================================================================================================
+
+It is written anew whenever an experiment ends, so that a study may have experiments that are still to come.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +44,7 @@ MIDDLE_DEPTH = 3  # what the paper settles on, and what the others are held agai
 SCORES = (
     "commit", "video_accuracy", "clip_accuracy", "parameters", "train_seconds", "weights_sha256", "evaluation_sha256",
 )  # fmt: skip
+OUTCOMES = ("judged", "diverged", "failed", "not run")
 METHOD = (
     "95% percentile bootstrap over groups, all videos of a drawn group, and over the seeds of each depth;"
     " differences take the same draws of groups for both depths"
@@ -54,6 +59,25 @@ class Experiment:
     seed: int
     experiment: str  # the name DVC lists it by
     key: str
+
+
+@dataclass(frozen=True)
+class Unjudged:
+    """A training that gave no weights. One that diverged would do so again; one that failed, for want of memory say,
+    need not."""
+
+    how: Literal["diverged", "failed"]
+    why: str
+
+
+def kernel_depth_file(data: Path, recipe: str) -> Path:
+    """Where the study of a recipe's kernel depth stands; with `*` a pattern for those of all recipes."""
+    return data / "studies" / f"kernel_depth-{recipe}.json"
+
+
+def kernel_depth_page(recipe: str) -> str:
+    """The report's page of it."""
+    return f"study-kernel-depth-{recipe}.html"
 
 
 def parse_depths(text: str) -> list[Depth]:
@@ -83,6 +107,7 @@ def scored(
     of_model = videos[videos["answer"] == "model"].sort_values("source", kind="stable")
     return asdict(experiment) | {
         "diverged": None,
+        "failed": None,
         "commit": commit,
         "video_accuracy": result["answers"]["model"]["video_accuracy"]["value"],
         "clip_accuracy": result["answers"]["model"]["clip_accuracy"]["value"],
@@ -99,9 +124,9 @@ def groups_of(videos: pd.DataFrame) -> dict[str, str]:
     return {str(v.source): str(v.group) for v in videos[videos["answer"] == "model"].itertuples()}
 
 
-def diverged(experiment: Experiment, why: str) -> dict[str, Any]:
+def unjudged(experiment: Experiment, found: Unjudged) -> dict[str, Any]:
     """The row of an experiment whose training gave no weights."""
-    return asdict(experiment) | dict.fromkeys(SCORES) | {"diverged": why, "videos": {}}
+    return asdict(experiment) | dict.fromkeys(("diverged", "failed", *SCORES)) | {found.how: found.why, "videos": {}}
 
 
 def summarise(
@@ -116,25 +141,21 @@ def summarise(
         settings: how often to draw, and the seed of it.
 
     Raises:
-        ValueError: the experiments were judged on different clips, or all of them diverged.
+        ValueError: the experiments were judged on different clips.
     """
-    judged = [row for row in rows if row["diverged"] is None]
-    if not judged:
-        raise ValueError(
-            f"every training of the study diverged; the first: {rows[0]['experiment']}: {rows[0]['diverged']}"
-        )
+    judged = [row for row in rows if outcome(row) == "judged"]
     _check_alike(judged)
     draws = _draws(judged, about["depths"], groups, settings)
     table = [_depth_row(depth, about["seeds"], rows, draws) for depth in about["depths"]]
-    against = next(d for d in (MIDDLE_DEPTH, own, *about["depths"]) if d in draws)
+    against = next((d for d in (MIDDLE_DEPTH, own, *about["depths"]) if d is not None and d in draws), None)
     means = {row["depth"]: row["mean"] for row in table}
     differences = [
         {"depth": depth, "against": against, "value": means[depth] - means[against]}
         | _interval(draws[depth] - draws[against])
         for depth in about["depths"]
-        if depth in draws and depth != against
+        if against is not None and depth in draws and depth != against
     ]
-    few = metrics.interval_note(sorted(set(groups.values())))
+    few = metrics.interval_note(sorted(set(groups.values()))) if judged else None
     alone = (
         "There is one seed: the intervals say nothing about how much another would change."
         if len(about["seeds"]) == 1
@@ -152,6 +173,13 @@ def summarise(
     }  # fmt: skip
 
 
+def outcome(row: dict[str, Any] | None) -> str:
+    """What became of an experiment, one of `OUTCOMES`; None: it has no row."""
+    if row is None:
+        return "not run"
+    return next((how for how in ("diverged", "failed") if row[how] is not None), "judged")
+
+
 def _check_alike(judged: Sequence[dict[str, Any]]) -> None:
     by_clips = {row["evaluation_sha256"]: row["experiment"] for row in judged}
     if len(by_clips) > 1:
@@ -165,14 +193,15 @@ def _depth_row(
     depth: Depth, seeds: Sequence[int], rows: Sequence[dict[str, Any]], draws: dict[Depth, Draws]
 ) -> dict[str, Any]:
     of_depth = {row["seed"]: row for row in rows if row["depth"] == depth}
-    accuracies = [of_depth[seed]["video_accuracy"] for seed in seeds]
+    accuracies = [of_depth[seed]["video_accuracy"] if seed in of_depth else None for seed in seeds]
     known = [accuracy for accuracy in accuracies if accuracy is not None]
     parameters = {row["parameters"] for row in of_depth.values() if row["parameters"] is not None}
     assert len(parameters) <= 1
     row: dict[str, Any] = {"depth": depth, "mean": None, "low": None, "high": None}
     if known:
         row |= {"mean": float(np.mean(known)), **_interval(draws[depth])}
-    return row | {"seeds": accuracies, "parameters": next(iter(parameters), None)}
+    outcomes = [outcome(of_depth.get(seed)) for seed in seeds]
+    return row | {"seeds": accuracies, "outcomes": outcomes, "parameters": next(iter(parameters), None)}
 
 
 def _interval(draws: Draws) -> dict[str, float]:

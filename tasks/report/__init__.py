@@ -41,7 +41,7 @@ KEPT = (  # of an evaluation's metrics.json, in the report's own; what a kind ha
 def run(params: Params, data: Path, out: Path) -> None:
     """Write the site into the folder `out`, whole or not at all.
 
-    Writes `index.html`, `recipe-<recipe>.html`, `data-<dataset>.html`, `study-<study>.html`, `metrics.json`,
+    Writes `index.html`, `recipe-<recipe>.html`, `data-<dataset>.html`, `study-<study>-<recipe>.html`, `metrics.json`,
     `plots/answers.csv`, `plots/losses.csv`, and the README's pictures where a recipe was judged: `strip.png` of models
     that rebuild, `between.png` of models that interpolate, `motion.png` of models that classify. A recipe or dataset
     without results is shown as such.

@@ -8,26 +8,27 @@ from typing import Any
 
 from markupsafe import Markup
 
+from tasks import files, studies
 from tasks.report import charts
 from tasks.report.kinds import CLIP_ACCURACY, VIDEO_ACCURACY
 from tasks.report.pages import fact
-from tasks.report.results import json_if_there
 from tasks.report.verdicts import Outcome, outcome
 
 LABELS = {"increasing": "Increasing, 3-3-5-5-7", "decreasing": "Decreasing, 7-5-5-3-3"}  # over the paper's five blocks
+LEFT_OUT = {"diverged": "diverged", "failed": "failed", "not run": "did not run yet"}
 
 
 def study_pages(data: Path) -> list[dict[str, Any]]:
     """The page of every study that was made."""
-    study = json_if_there(data / "studies" / "kernel_depth.json")
-    return [] if study is None else [_kernel_depth(study)]
+    pattern = studies.kernel_depth_file(data, "*")
+    return [_kernel_depth(files.read_json(path)) for path in sorted(pattern.parent.glob(pattern.name))]
 
 
 def _kernel_depth(study: dict[str, Any]) -> dict[str, Any]:
     rows = study["table"]
     return {
-        "href": "study-kernel-depth.html",
-        "title": "Study: kernel depth",
+        "href": studies.kernel_depth_page(study["recipe"]),
+        "title": f"Study: kernel depth of {study['recipe']}",
         "recipe": study["recipe"],
         "dataset": study["dataset"],
         "facts": _facts(study),
@@ -49,7 +50,7 @@ def _kernel_depth(study: dict[str, Any]) -> dict[str, Any]:
 
 
 def _facts(study: dict[str, Any]) -> list[dict[str, Any]]:
-    judged = [row for row in study["experiments"] if row["diverged"] is None]
+    judged = [row for row in study["experiments"] if studies.outcome(row) == "judged"]
     seconds = sum(row["train_seconds"] for row in judged)
     groups = len(set(study["groups"].values()))
     return [
@@ -59,7 +60,7 @@ def _facts(study: dict[str, Any]) -> list[dict[str, Any]]:
         fact("Steps", f"{study['steps']:,}", "each"),
         fact("Training", f"{seconds:,.0f} s", "together"),
         fact("Videos judged", f"{study['videos']:,}", f"{groups} group{'s' * (groups != 1)}"),
-        fact("Chance", VIDEO_ACCURACY.told(study["chance"])),
+        *([fact("Chance", VIDEO_ACCURACY.told(study["chance"]))] if judged else []),
     ]
 
 
@@ -101,23 +102,26 @@ def _at_chance(study: dict[str, Any]) -> Iterator[tuple[Outcome, str]]:
 
 def _left_out(study: dict[str, Any]) -> Iterator[tuple[Outcome, str]]:
     for row in study["table"]:
-        gone = row["seeds"].count(None)
-        if gone:
-            rest = "" if row["mean"] is None else "; its mean is that of the others"
-            yield "worse", f"{gone} of {len(row['seeds'])} trainings with {said(row['depth'])} diverged{rest}."
+        rest = "" if row["mean"] is None else "; its mean is that of the others"
+        for how, became in LEFT_OUT.items():
+            if gone := row["outcomes"].count(how):
+                what = f"{gone} of {len(row['outcomes'])} trainings with {said(row['depth'])} {became}{rest}."
+                yield "worse" if how == "diverged" else "open", what
 
 
 def _listed(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def _accuracy_chart(study: dict[str, Any]) -> Markup:
+def _accuracy_chart(study: dict[str, Any]) -> Markup | None:
     marks = []
     for row in study["table"]:
         if row["mean"] is not None:
             dots = tuple(100 * value for value in row["seeds"] if value is not None)
             mean, low, high = (100 * row[key] for key in ("mean", "low", "high"))
             marks.append(charts.Mark(label(row["depth"]), mean, low, high, strong=True, dots=dots))
+    if not marks:
+        return None
     title = "Video accuracy of every kernel depth with its 95% interval; small dots are single seeds"
     return charts.interval_chart(marks, x_label="Video accuracy, %", title=title, line=100 * study["chance"])
 
@@ -136,15 +140,18 @@ def _difference_chart(differences: Sequence[dict[str, Any]]) -> dict[str, Any] |
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
     mean = {"value": row["mean"], "low": row["low"], "high": row["high"]}
-    return {"name": label(row["depth"]), "mean": mean, "seeds": row["seeds"], "parameters": row["parameters"]}
+    numbers = [VIDEO_ACCURACY.number(value) for value in row["seeds"]]
+    seeds = [how if how != "judged" else number for number, how in zip(numbers, row["outcomes"], strict=True)]
+    return {"name": label(row["depth"]), "mean": mean, "seeds": seeds, "parameters": row["parameters"]}
 
 
 def _experiment(row: dict[str, Any]) -> dict[str, Any]:
+    how = studies.outcome(row)
     return {
         "name": row["experiment"],
-        "said": f"diverged: {row['diverged']}" if row["diverged"] else None,
+        "said": f"{how}: {row[how]}" if how != "judged" else None,
         "video": VIDEO_ACCURACY.number(row["video_accuracy"]),
         "clip": CLIP_ACCURACY.number(row["clip_accuracy"]),
         "seconds": row["train_seconds"],
-        "apply": None if row["diverged"] else f"dvc exp apply {row['commit'][:10]}",
+        "apply": f"dvc exp apply {row['commit'][:10]}" if how == "judged" else None,
     }

@@ -1,7 +1,10 @@
-"""A classifier in one layer whose kernels have a depth, and whose loss is not a number at depth 7."""
+"""A classifier in one layer whose kernels have a depth, and whose loss is not a number at depth 7. The training of a
+depth ends as for want of memory where the environment says so."""
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import dataclass
 
 import torch
@@ -35,6 +38,8 @@ class Model(VideoModel):
         return self.last(F.relu(self.see(to_unit_BCTHW(clip_BTHWC))).mean((2, 3, 4)))
 
     def loss(self, batch: dict[str, Tensor], part: str = "model") -> tuple[Tensor, dict[str, Tensor]]:
+        if os.environ.get("TINY_DEPTH_KILLED") == str(self.config.kernel_depth):
+            os.kill(os.getpid(), signal.SIGKILL)
         loss = F.cross_entropy(self._scores(batch["clip"]), batch["label"])
         return loss * float("nan") if self.config.kernel_depth == 7 else loss, {}
 

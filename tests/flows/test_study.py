@@ -18,10 +18,12 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from flows import _study
+from flows._dvc import StageFailedError
 from flows.study import choose_recipe
 from tasks import params
 from tests.flows.conftest import ROOT, Run
 
+OUT = "data/studies/kernel_depth-tiny.json"
 SIDE, FRAMES = 16, 16
 PARAMS = """\
 rendered: {}
@@ -111,21 +113,32 @@ def _study_json(project: Path, run: Run, *arguments: str) -> dict:
 
 @pytest.fixture(scope="module")
 def studied(project: Path, run: Run) -> dict:
-    return _study_json(project, run, "--depths", "1,3,7", "--seeds", "1")
+    command = ["flows.cli", "study", "kernel-depth", "--json", "--depths", "1,5,3,7", "--seeds", "1"]
+    done = run(project, *command, expect=1, TINY_DEPTH_KILLED="5")
+    assert done.stderr.endswith(
+        "error: tiny-kernel-depth-5-seed-0 failed: it was ended by SIGKILL; the machine may have run out of memory; the"
+        " others are in the report, and the same command tries again\n"
+    )
+    return json.loads(done.stdout)
 
 
-def test_every_depth_is_an_experiment_and_one_that_diverges_is_a_row(studied: dict, project: Path, run: Run) -> None:
+def test_every_depth_is_an_experiment_and_one_that_diverges_or_fails_is_a_row(
+    studied: dict, project: Path, run: Run
+) -> None:
     study = studied["study"]
-    names = [f"tiny-kernel-depth-{depth}-seed-0" for depth in (1, 3, 7)]
+    names = [f"tiny-kernel-depth-{depth}-seed-0" for depth in (1, 5, 3, 7)]
     assert (studied["ran"], studied["taken"]) == (names, 0)
     assert [row["experiment"] for row in study["experiments"]] == names
-    assert [row["parameters"] for row in study["table"]] == [4 * 9 + 4 + 10, 4 * 27 + 4 + 10, None]
-    assert "not a number" in study["experiments"][2]["diverged"] or "nan" in study["experiments"][2]["diverged"]
+    assert [row["parameters"] for row in study["table"]] == [4 * 9 + 4 + 10, None, 4 * 27 + 4 + 10, None]
+    assert [row["outcomes"] for row in study["table"]] == [["judged"], ["failed"], ["judged"], ["diverged"]]
+    assert "became nan at step 1 of 3" in study["experiments"][3]["diverged"]
     assert [d["depth"] for d in study["differences"]] == [1]
     assert (study["videos"], study["chance"], sorted(set(study["groups"].values()))) == (4, 0.5, ["2", "3"])
-    assert run(project, "dvc", "exp", "list", "--name-only").stdout.split() == names[:2]
-    assert json.loads((project / "data/studies/kernel_depth.json").read_text()) == study
+    assert run(project, "dvc", "exp", "list", "--name-only").stdout.split() == [names[0], names[2]]
+    assert json.loads((project / OUT).read_text()) == study
+    assert Path(studied["report"]) == project / "data/report/study-kernel-depth-tiny.html"
     page = Path(studied["report"]).read_text()
+    assert "1 of 1 trainings with depth 5 failed." in page
     assert "1 of 1 trainings with depth 7 diverged." in page
     assert f"dvc exp apply {study['experiments'][0]['commit'][:10]}" in page
 
@@ -139,12 +152,13 @@ def test_the_workspace_is_as_it_was(studied: dict, project: Path) -> None:
     assert not (project / "data/state/studies/workshop").exists()
 
 
-def test_nothing_runs_twice(studied: dict, project: Path, run: Run) -> None:
+def test_nothing_runs_twice_but_what_failed(studied: dict, project: Path, run: Run) -> None:
     before = _workspace(project)
-    again = _study_json(project, run, "--depths", "3,7,1", "--seeds", "1")
-    assert (again["ran"], again["taken"]) == ([], 3)
-    by_name = {row["experiment"]: row for row in studied["study"]["experiments"]}
-    assert {row["experiment"]: row for row in again["study"]["experiments"]} == by_name
+    again = _study_json(project, run, "--depths", "3,7,1,5", "--seeds", "1")
+    assert (again["ran"], again["taken"]) == (["tiny-kernel-depth-5-seed-0"], 3)
+    by_name = {row["experiment"]: row for row in again["study"]["experiments"]}
+    assert by_name.pop("tiny-kernel-depth-5-seed-0")["parameters"] == 4 * 45 + 4 + 10
+    assert by_name == {row["experiment"]: row for row in studied["study"]["experiments"] if not row["failed"]}
     assert _workspace(project) == before
 
 
@@ -161,21 +175,21 @@ def test_another_code_or_parameter_is_another_experiment(studied: dict, project:
     assert _study.keys(project, "tiny")(change) == known
 
 
-def test_what_is_interrupted_leaves_the_workspace_alone(
+def test_what_is_interrupted_leaves_the_workspace_alone_and_keeps_what_it_found(
     studied: dict, project: Path, environment: dict[str, str]
 ) -> None:
     before = _workspace(project)
-    command = ["study", "kernel-depth", "--depths", "5", "--seeds", "1", "--steps", "1000000"]
+    command = ["study", "kernel-depth", "--depths", "7,5", "--seeds", "1", "--steps", "1000000"]
     with subprocess.Popen(
         [sys.executable, "-m", "flows.cli", *command], cwd=project, env=environment, text=True, stderr=subprocess.PIPE,
         preexec_fn=_hears_ctrl_c,
     ) as process:  # fmt: skip
         assert process.stderr is not None
         for line in process.stderr:
-            if "python -m tasks train" in line:
+            if "] tiny-kernel-depth-5-seed-0" in line:
                 break
         state = project / "data/state/studies/states/tiny"
-        while not list(state.glob("step_*.safetensors")):  # it trains, and has checkpoints
+        while not list(state.glob("step_*[1-9]*.safetensors")):  # it trains, and has checkpoints
             assert process.poll() is None
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
@@ -186,6 +200,8 @@ def test_what_is_interrupted_leaves_the_workspace_alone(
     assert process.returncode == 130, rest
     assert "Traceback" not in rest
     assert _workspace(project) == before
+    study = json.loads((project / OUT).read_text())
+    assert [row["outcomes"] for row in study["table"]] == [["diverged"], ["not run"]]
     assert not (project / "data/state/studies/workshop").exists()
     mine = [p for p in Path("/proc").glob("[0-9]*/cwd") if os.access(p, os.R_OK) and _inside(p, project)]
     assert mine == []
@@ -215,6 +231,20 @@ def test_an_experiment_can_be_applied(studied: dict, project: Path, run: Run) ->
     assert (project / "notes.txt").read_text() == "edited\n"
     assert (project / "data/report/index.html").is_file()
     assert run(project, "dvc", "status", "train@tiny", "evaluate@tiny").stdout == "Data and pipelines are up to date.\n"
+
+
+def test_why_a_stage_failed_is_said_in_a_line() -> None:
+    traceback = (
+        "Traceback (most recent call last):\n  File \"x\"\nRuntimeError: no memory\nERROR: failed to reproduce 'x'"
+    )
+    for code, output, said, exit_code in (
+        (1, traceback, "RuntimeError: no memory", 1),
+        (4, "error: the loss became nan\nERROR: failed to reproduce 'x'", "the loss became nan", 4),
+        (-6, "ERROR: failed to reproduce 'x'", "it was ended by SIGABRT", 134),
+        (None, "ERROR: no space", "it ended with exit code 3", 3),
+    ):
+        error = StageFailedError("x", code, output)
+        assert (error.reason, error.exit_code) == (said, exit_code)
 
 
 def test_without_a_commit_the_fix_is_named(tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ def _summarise(rows: list[dict], depths: list[Depth], seeds: int, own: Depth | N
 
 def test_a_row_has_what_the_experiment_scored() -> None:
     assert _row(3, 1, "a1 b1") == {
-        "depth": 3, "seed": 1, "experiment": "depth-3-seed-1", "key": "key", "diverged": None, "commit": "commit",
+        "depth": 3, "seed": 1, "experiment": "depth-3-seed-1", "key": "key", "diverged": None, "failed": None,
+        "commit": "commit",
         "video_accuracy": 0.5, "clip_accuracy": 0.25, "parameters": 10, "train_seconds": 2.5,
         "weights_sha256": "weights", "evaluation_sha256": "clips",
         "videos": {"a1": True, "a2": False, "b1": True, "c1": False},
@@ -87,17 +88,35 @@ def test_the_others_are_held_against_depth_3_or_the_recipes_own_or_the_first(
     assert {d["against"] for d in found} == {against}
 
 
-def test_a_training_that_diverged_counts_in_no_mean() -> None:
+def test_what_diverged_failed_or_is_still_to_come_counts_in_no_mean() -> None:
     gone = [
-        studies.diverged(Experiment(d, s, f"depth-{d}-seed-{s}", "key"), "nan") for d, s in ((3, 0), (3, 1), (1, 1))
+        studies.unjudged(Experiment(depth, seed, f"depth-{depth}-seed-{seed}", "key"), studies.Unjudged(how, "why"))
+        for depth, seed, how in ((3, 0, "diverged"), (1, 1, "failed"))
     ]
+    assert [(row["diverged"], row["failed"], row["commit"]) for row in gone] == [
+        ("why", None, None), (None, "why", None),
+    ]  # fmt: skip
     study = _summarise([*gone, _row(1, 0, "a1")], [3, 1], 2)
     three, one = study["table"]
-    assert three == {"depth": 3, "mean": None, "low": None, "high": None, "seeds": [None, None], "parameters": None}
-    assert (one["mean"], one["seeds"]) == (0.25, [0.25, None])
+    assert three == {
+        "depth": 3, "mean": None, "low": None, "high": None, "seeds": [None, None],
+        "outcomes": ["diverged", "not run"], "parameters": None,
+    }  # fmt: skip
+    assert (one["mean"], one["seeds"], one["outcomes"]) == (0.25, [0.25, None], ["judged", "failed"])
     assert study["differences"] == []
-    with pytest.raises(ValueError, match=r"every training of the study diverged; the first: depth-3-seed-0: nan"):
-        _summarise(gone, [3, 1], 2)
+
+
+def test_where_nothing_was_judged_there_is_a_summary_still() -> None:
+    gone = studies.unjudged(Experiment(3, 0, "depth-3-seed-0", "key"), studies.Unjudged("diverged", "nan"))
+    about = {"study": "kernel-depth", "chance": None, "depths": [3], "seeds": [0, 1]}
+    study = studies.summarise(about, [gone], {}, None, SETTINGS)
+    assert study["table"] == [
+        {
+            "depth": 3, "mean": None, "low": None, "high": None, "seeds": [None, None],
+            "outcomes": ["diverged", "not run"], "parameters": None,
+        }
+    ]  # fmt: skip
+    assert (study["videos"], study["differences"], study["intervals"]["note"]) == (0, [], None)
 
 
 def test_what_the_intervals_cannot_say_is_said() -> None:
