@@ -53,10 +53,13 @@ class Parts:
         self.folder = out.with_name(f"{out.name}.parts")
         self._settings = settings
         self._there: dict[str, Path] = {}
+        self._used: set[Path] = set()
 
     @contextlib.contextmanager
     def held(self) -> Iterator[Parts]:
-        """Keep other processes out, see what is there, and remove the folder when the block ends well.
+        """Keep other processes out, see what is there, and when the block ends well remove the parts it used.
+
+        Parts of other footage or settings stay; where there are none the folder goes.
 
         Raises:
             ValueError: another process writes the same table.
@@ -68,11 +71,17 @@ class Parts:
         except Timeout:
             raise ValueError(f"another process fills {self.folder}; let it end, or name another file") from None
         try:
-            self._there = {p.name.split(".")[0]: p for p in sorted(self.folder.glob("[!.]*.*.parquet"))}
+            self._there = {p.name.split(".")[0]: p for p in self._lying()}
             yield self
-            shutil.rmtree(self.folder)
+            for path in self._used:
+                path.unlink()
+            if not self._lying():
+                shutil.rmtree(self.folder)
         finally:
             lock.release()
+
+    def _lying(self) -> list[Path]:
+        return sorted(self.folder.glob("[!.]*.*.parquet"))
 
     def key(self, content: Sequence[object]) -> str:
         """The name of the part of a source with this content."""
@@ -88,6 +97,7 @@ class Parts:
             path.unlink()
             del self._there[key]
             return None
+        self._used.add(path)
         return _read(path)
 
     def write(self, key: str, described: Iterable[Described], counts: new_footage.Counts) -> Part:
@@ -105,8 +115,10 @@ class Parts:
             finally:
                 if writer is not None:
                     writer.close()
-        self._there[key] = plain.replace(self.folder / f"{key}.{files.sha256_of(plain)}.parquet")
-        return _read(self._there[key])
+        path = plain.replace(self.folder / f"{key}.{files.sha256_of(plain)}.parquet")
+        self._there[key] = path
+        self._used.add(path)
+        return _read(path)
 
 
 def _table(described: Described) -> pa.Table:

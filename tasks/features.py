@@ -12,6 +12,7 @@ neighbours, averaged over the video, then divided by their length (L2).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -29,6 +30,7 @@ STAGE = "features"
 STRIDE_FRAMES = sampling.DESCRIPTOR_STRIDE_FRAMES
 BATCH_CLIPS = 8
 AHEAD_BATCHES = 2
+TELL_EVERY_SECONDS = 5.0  # while there is nothing to compute
 
 
 class Model(new_footage.Registered, Protocol):
@@ -92,8 +94,8 @@ def features(
     settings = Settings(stride_frames, per_clip, batch_clips, cpu.settled_precision(precision))
     about = _about(model, settings)
     rejects: list[new_footage.Reject] = []
-    found = list(new_footage.sources(paths, STAGE, rejects))
-    say(f"{len(found)} source(s), a clip every {stride_frames} frames, precision {settings.precision}, on the CPU")
+    found = new_footage.sources(paths, STAGE, rejects)
+    say(f"a clip every {stride_frames} frames, precision {settings.precision}, on the CPU")
     with Parts(out, about).held() as parts:
         rows = _all(_Work(model, settings, parts, say), found, rejects)
         if rows:
@@ -141,18 +143,25 @@ class _Work:
 
 
 def _all(
-    work: _Work, found: list[tuple[Path, footage.Source]], rejects: list[new_footage.Reject]
+    work: _Work, found: Iterator[tuple[Path, footage.Source]], rejects: list[new_footage.Reject]
 ) -> list[tuple[dict[str, str], Part]]:
     """Every source that can be used, in order, with its part: one that lies there, or a new one."""
     rows: list[tuple[dict[str, str], Part]] = []
     taken: set[str] = set()
-    kept = 0
-    for root, source in found:
+    seen = kept = 0
+    told = time.monotonic()
+    for seen, (root, source) in enumerate(found, 1):
         try:
             key = work.parts.key(_identity(root, source))
             part = work.parts.find(key)
-            kept += part is not None
-            part = part or _one(work, root, source, key)
+            if part is None:
+                part = _one(work, root, source, key)
+                told = time.monotonic()
+            else:
+                kept += 1
+                if time.monotonic() - told >= TELL_EVERY_SECONDS:
+                    work.say(f"{seen} source(s) so far, {kept} of them done before, or with the content of another")
+                    told = time.monotonic()
         except (media.MediaError, new_footage.TooShortError) as error:
             reason = error.reason if isinstance(error, media.MediaError) else str(error)
             rejects.append({"path": source.path, "stage": STAGE, "reason": reason})
@@ -161,7 +170,7 @@ def _all(
         taken.add(name)
         rows.append(({"path": source.path, "source": name, "sha256": source.sha256}, part))
     if kept:
-        work.say(f"{kept} of {len(found)} source(s) were done before, or have the content of another")
+        work.say(f"{kept} of {seen} source(s) were done before, or have the content of another")
     return rows
 
 

@@ -56,7 +56,13 @@ class Reject:
 
 
 def list_sources(footage: Path, dataset: Dataset, only: str = "") -> tuple[list[Source], list[Reject]]:
-    """Every source of a footage folder and every reject, each sorted by path.
+    """Every source of a footage folder and every reject, each sorted by path; see `each_source`."""
+    found = list(each_source(footage, dataset, only))
+    return _one_of_each([s for s in found if isinstance(s, Source)]), [r for r in found if isinstance(r, Reject)]
+
+
+def each_source(footage: Path, dataset: Dataset, only: str = "") -> Iterator[Source | Reject]:
+    """Every source of a footage folder and every reject, by path; each is hashed and probed when it is asked for.
 
     Args:
         only: the name of the one file or folder in `footage` to look at; empty: all of it.
@@ -66,22 +72,20 @@ def list_sources(footage: Path, dataset: Dataset, only: str = "") -> tuple[list[
     """
     if not footage.is_dir():
         raise ValueError(f"the footage folder {footage} does not exist; correct the dataset's `footage` in params.yaml")
-    sources, rejects = [], []
-    for candidate in listing.candidates(footage, dataset.strip_frame_width_px, only):
-        name = _printable(candidate.path)
+    candidates = listing.candidates(footage, dataset.strip_frame_width_px, only)
+    for name, candidate in sorted(((_printable(c.path), c) for c in candidates), key=lambda named: named[0]):
         if candidate.reason:
-            rejects.append(Reject(name, "subclips", candidate.reason))
+            yield Reject(name, "subclips", candidate.reason)
             continue
         try:
-            sources.append(_source(footage, candidate, name, dataset))
+            yield _source(footage, candidate, name, dataset)
         except media.MediaError as error:
             inside = "" if error.path == footage / candidate.path else f"{error.path.name}: "
-            rejects.append(Reject(name, "subclips", inside + error.reason))
+            yield Reject(name, "subclips", inside + error.reason)
         except _UnplacedError as error:
-            rejects.append(Reject(name, "subclips", str(error)))
+            yield Reject(name, "subclips", str(error))
         except OSError as error:
-            rejects.append(Reject(name, "subclips", f"cannot be read ({error.strerror})"))
-    return _one_of_each(sorted(sources, key=lambda s: s.path)), sorted(rejects, key=lambda r: (r.path, r.reason))
+            yield Reject(name, "subclips", f"cannot be read ({error.strerror})")
 
 
 def open_frames(

@@ -56,6 +56,8 @@ class Registered(Protocol):
 def sources(paths: list[Path], stage: str, rejects: list[Reject]) -> Iterator[tuple[Path, footage.Source]]:
     """Every source below the paths with the folder its own path starts at; what is none goes to `rejects`.
 
+    Each is looked at when it is asked for. MOT sequences of the same frames are one source, the first by path.
+
     Args:
         paths: videos, image strips, frame folders, MOT sequences, or folders of them.
 
@@ -65,14 +67,22 @@ def sources(paths: list[Path], stage: str, rejects: list[Reject]) -> Iterator[tu
     for path in paths:
         if not path.exists():
             raise ValueError(f"{path} does not exist; name a video, an image strip, or a folder of frames or videos")
-    for path in paths:
-        root = path.resolve().parent
-        anything = Dataset(footage=str(root), label="none", split=Split(test=("none",)))  # its split is not read
-        found, refused = footage.list_sources(root, anything, only=path.resolve().name)
-        rejects += [{"path": r.path, "stage": stage, "reason": r.reason} for r in refused]
-        if not found and not refused:
-            rejects.append({"path": path.name, "stage": stage, "reason": "holds no video, image strip or frame folder"})
-        yield from ((root, source) for source in found)
+    return itertools.chain.from_iterable(_sources(path, stage, rejects) for path in paths)
+
+
+def _sources(path: Path, stage: str, rejects: list[Reject]) -> Iterator[tuple[Path, footage.Source]]:
+    root = path.resolve().parent
+    anything = Dataset(footage=str(root), label="none", split=Split(test=("none",)))  # its split is not read
+    nothing, sequences = True, set()
+    for found in footage.each_source(root, anything, only=path.resolve().name):
+        nothing = False
+        if isinstance(found, footage.Reject):
+            rejects.append({"path": found.path, "stage": stage, "reason": found.reason})
+        elif found.kind != "mot" or found.sha256 not in sequences:
+            sequences.add(found.sha256)
+            yield root, found
+    if nothing:
+        rejects.append({"path": path.name, "stage": stage, "reason": "holds no video, image strip or frame folder"})
 
 
 def require_kind(model: Registered, kind: str) -> None:
