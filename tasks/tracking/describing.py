@@ -2,7 +2,7 @@
 
     clip uint8 (B, T, H, W, C), any B of 1 or more  ->  float32 (B, D), not normalised
 
-It runs on the CPU (an exported model cannot move to another device), in bfloat16 where the CPU has it in hardware.
+It runs on the CPU, in bfloat16 where the CPU has it in hardware.
 """
 
 from __future__ import annotations
