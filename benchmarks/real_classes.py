@@ -87,7 +87,7 @@ def _show_performers(found: dict[str, dict[str, Any]]) -> None:
     videos = pd.concat([fold["videos"] for fold in found.values()])
     for answer in answers:
         part = videos[videos["answer"] == answer]
-        drawn = metrics.bootstrap(part["correct"].astype(float), part["group"].tolist(), samples=10_000, seed=0)
+        drawn = metrics.bootstrap_share(part["correct"].astype(float), part["group"].tolist(), samples=10_000, seed=0)
         print(
             f"  {answer:24}{drawn.value:7.1%} of {len(part)} videos ({drawn.low:.1%} to {drawn.high:.1%}, 95% over"
             f" {part['group'].nunique()} performers)"

@@ -59,7 +59,7 @@ def mean_recall(
     times = np.stack([np.bincount(row, minlength=len(names)) for row in metrics.draws(len(names), samples, seed)])
     low, high = np.quantile(mean(times @ found, times @ counts), metrics.INTERVAL_QUANTILES)
     value = mean(found.sum(axis=0, keepdims=True), counts.sum(axis=0, keepdims=True))[0]
-    return Interval(float(value), float(low), float(high))
+    return metrics.unanimous(Interval(float(value), float(low), float(high)), len(names))
 
 
 def recalls(
@@ -77,7 +77,7 @@ def recalls(
         true, called = label_N == k, predicted_N == k
         recall = Interval(None, None, None)
         if true.any():
-            recall = metrics.bootstrap(called[true], of_item[true].tolist(), samples=samples, seed=seed)
+            recall = metrics.bootstrap_share(called[true], of_item[true].tolist(), samples=samples, seed=seed)
         if len(set(of_item[true])) < metrics.FEWEST_GROUPS:
             recall = Interval(recall.value, None, None)
         precision = float(true[called].mean()) if called.any() else None

@@ -210,6 +210,21 @@ def draws(groups: int, samples: int, seed: int) -> NDArray[np.int64]:
     return np.random.default_rng(seed).integers(0, groups, (samples, groups))
 
 
+def bootstrap_share(right: Any, groups: Sequence[str], *, samples: int, seed: int) -> Interval:
+    """`bootstrap` of what is right or wrong, with a width also where all of it is the one or the other."""
+    return unanimous(bootstrap(right, groups, samples=samples, seed=seed), len(set(groups)))
+
+
+def unanimous(share: Interval, groups: int) -> Interval:
+    """A share of 0 or 1 whose draws are all alike says nothing of the groups that were not drawn: its other end is the
+    exact binomial 95% limit for that many groups (Clopper and Pearson 1934), 0.025 ** (1 / groups) from the far side.
+    Any other interval stays as it is."""
+    limit = INTERVAL_QUANTILES[0] ** (1.0 / groups)
+    if share.value == share.low == 1.0:
+        return Interval(1.0, limit, 1.0)
+    return Interval(0.0, 0.0, 1.0 - limit) if share.value == share.high == 0.0 else share
+
+
 def interval_note(groups: Sequence[str]) -> str | None:
     """What must be said beside intervals that rest on fewer than three groups; None when they rest on enough."""
     names = sorted(set(groups))

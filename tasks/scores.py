@@ -55,10 +55,11 @@ def summarise(per_clip: pd.DataFrame, settings: Evaluation) -> dict[str, Any]:
     }
 
 
-def intervals_about(what: str, groups: Sequence[str], settings: Evaluation) -> dict[str, Any]:
+def intervals_about(what: str, groups: Sequence[str], settings: Evaluation, *, shares: bool = False) -> dict[str, Any]:
     """How the intervals were made, and what must be said beside them."""
+    unanimous = "; where all are right, or all wrong, the exact binomial limit for as many groups" if shares else ""
     return {
-        "method": f"95% percentile bootstrap over groups, all {what} of a drawn group",
+        "method": f"95% percentile bootstrap over groups, all {what} of a drawn group{unanimous}",
         "samples": settings.bootstrap_samples,
         "seed": settings.bootstrap_seed,
         "note": metrics.interval_note(groups),

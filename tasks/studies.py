@@ -47,7 +47,8 @@ SCORES = (
 OUTCOMES = ("judged", "diverged", "failed", "not run")
 METHOD = (
     "95% percentile bootstrap over groups, all videos of a drawn group, and over the seeds of each depth;"
-    " differences take the same draws of groups for both depths"
+    " differences take the same draws of groups for both depths; where all are right, or all wrong, the exact binomial"
+    " limit for as many groups"
 )
 
 
@@ -146,7 +147,7 @@ def summarise(
     judged = [row for row in rows if outcome(row) == "judged"]
     _check_alike(judged)
     draws = _draws(judged, about["depths"], groups, settings)
-    table = [_depth_row(depth, about["seeds"], rows, draws) for depth in about["depths"]]
+    table = [_depth_row(depth, about["seeds"], rows, draws, len(set(groups.values()))) for depth in about["depths"]]
     against = next((d for d in (MIDDLE_DEPTH, own, *about["depths"]) if d is not None and d in draws), None)
     means = {row["depth"]: row["mean"] for row in table}
     differences = [
@@ -190,7 +191,7 @@ def _check_alike(judged: Sequence[dict[str, Any]]) -> None:
 
 
 def _depth_row(
-    depth: Depth, seeds: Sequence[int], rows: Sequence[dict[str, Any]], draws: dict[Depth, Draws]
+    depth: Depth, seeds: Sequence[int], rows: Sequence[dict[str, Any]], draws: dict[Depth, Draws], groups: int
 ) -> dict[str, Any]:
     of_depth = {row["seed"]: row for row in rows if row["depth"] == depth}
     accuracies = [of_depth[seed]["video_accuracy"] if seed in of_depth else None for seed in seeds]
@@ -199,7 +200,9 @@ def _depth_row(
     assert len(parameters) <= 1
     row: dict[str, Any] = {"depth": depth, "mean": None, "low": None, "high": None}
     if known:
-        row |= {"mean": float(np.mean(known)), **_interval(draws[depth])}
+        drawn = metrics.Interval(float(np.mean(known)), **_interval(draws[depth]))
+        drawn = metrics.unanimous(drawn, groups)  # every seed right on every video still says little of other groups
+        row |= {"mean": drawn.value, "low": drawn.low, "high": drawn.high}
     outcomes = [outcome(of_depth.get(seed)) for seed in seeds]
     return row | {"seeds": accuracies, "outcomes": outcomes, "parameters": next(iter(parameters), None)}
 

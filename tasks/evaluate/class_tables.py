@@ -13,7 +13,7 @@ from tasks import classification
 from tasks.baselines import VideoAnswer
 from tasks.clips import ClipDataset
 from tasks.evaluate.videos import Videos
-from tasks.metrics import Interval, bootstrap
+from tasks.metrics import Interval, bootstrap, bootstrap_share
 from tasks.params import Evaluation
 from tasks.scores import OF_THE_MODEL, intervals_about
 
@@ -144,7 +144,7 @@ class Judgement:
             "videos": len(self.videos.source),
             "groups": sorted(set(groups)),
             "chance": 1.0 / len(self.test.labels),
-            "intervals": intervals_about("videos", groups, settings),
+            "intervals": intervals_about("videos", groups, settings, shares=True),
             "primary": {"metric": "video_accuracy", "higher_is_better": True, **answers["model"]["video_accuracy"]},
             "answers": answers,
             "gains": {name: {"video_accuracy": interval(values)} for name, values in better.items()},
@@ -156,14 +156,14 @@ class Judgement:
         """`classification.METRICS` of one answer; the loss is that of a video's mean probabilities."""
         videos, drawn = self.videos, {"samples": settings.bootstrap_samples, "seed": settings.bootstrap_seed}
         found = dict.fromkeys(classification.METRICS, NONE)
-        found["video_accuracy"] = bootstrap(answer.predicted == videos.label, videos.group, **drawn)
+        found["video_accuracy"] = bootstrap_share(answer.predicted == videos.label, videos.group, **drawn)
         found["mean_recall"] = classification.mean_recall(
             videos.label, answer.predicted, videos.group, len(self.test.labels), **drawn
         )
         if answer.name == "model":
             right = self.probabilities.argmax(axis=1) == self.clip_labels
             of_clip = self.test.table["group"].astype(str).tolist()
-            found["clip_accuracy"] = bootstrap(right, of_clip, **drawn)
+            found["clip_accuracy"] = bootstrap_share(right, of_clip, **drawn)
             loss = classification.log_loss(videos.means["probabilities"], videos.label)
             found["log_loss"] = bootstrap(loss, videos.group, **drawn)
         return {"floats": answer.floats} | {metric: score.as_dict() for metric, score in found.items()}

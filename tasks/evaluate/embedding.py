@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tasks import svm
 from tasks.evaluate.videos import Videos
-from tasks.metrics import bootstrap
+from tasks.metrics import bootstrap_share
 from tasks.params import Evaluation
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def compactness(train: Videos, test: Videos, settings: Evaluation) -> pd.DataFra
         for dimensions in [*(d for d in DIMENSIONS if d < there), there]:
             predicted, _ = svm.fit_predict(one[:, :dimensions], train.label, train.group, other[:, :dimensions])
             right = predicted == test.label
-            drawn = bootstrap(right, test.group, samples=settings.bootstrap_samples, seed=settings.bootstrap_seed)
+            drawn = bootstrap_share(right, test.group, samples=settings.bootstrap_samples, seed=settings.bootstrap_seed)
             interval = {"video_accuracy": drawn.value, "low": drawn.low, "high": drawn.high}
             rows.append({"features": features, "dimensions": dimensions} | interval)
     return pd.DataFrame(rows, columns=["features", "dimensions", "video_accuracy", "low", "high"])

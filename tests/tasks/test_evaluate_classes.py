@@ -47,7 +47,10 @@ def test_the_figures_hold_what_the_clips_say(root: Path) -> None:
     }  # fmt: skip
     assert {key: found[key] for key in plain} == plain
     assert found["svm_c"] == {"descriptor_svm": 0.1, "mean_frame_svm": 0.1, "difference_energy_svm": 0.1}
-    assert found["intervals"]["method"] == "95% percentile bootstrap over groups, all videos of a drawn group"
+    assert found["intervals"]["method"] == (
+        "95% percentile bootstrap over groups, all videos of a drawn group; where all are right, or all wrong, the "
+        "exact binomial limit for as many groups"
+    )
     assert found["intervals"]["note"].startswith("The 95% interval rests on only 2 groups (4, 5)")
 
     # group 4: 2 of 2 videos, 3 of 4 clips; group 5: 1 of 3 videos, 3 of 6 clips. Two groups: the interval is their span
@@ -128,7 +131,7 @@ def test_the_tables_of_classes(root: Path) -> None:
     assert text("confusion.csv") == f"label,predicted,videos,clips\n{rows}\n"
     assert text("recalls.csv") == (
         "label,videos,recall,low,high,precision\n"
-        "a,2,1.0,1.0,1.0,0.666667\n"
+        "a,2,1.0,0.158114,1.0,0.666667\n"
         "b,2,0.5,0.0,1.0,0.5\n"
         "c,1,0.0,,,\n"  # one group: no interval; never called: no precision
     )  # fmt: skip

@@ -119,6 +119,21 @@ def test_an_interval_over_two_groups_spans_their_means() -> None:
     assert metrics.interval_note(["a", "b", "c"]) is None
 
 
+def test_a_share_of_all_or_nothing_is_as_sure_as_its_groups_are_many() -> None:
+    """By Clopper and Pearson's tables: of 10 alike, 69.15% or more; of 2 groups, whatever the clips, far less."""
+    ten, two = [str(k) for k in range(10)], ["a"] * 50 + ["b"] * 50
+    drawn = {"samples": 200, "seed": 0}
+    assert metrics.bootstrap_share([True] * 10, ten, **drawn).as_dict() == {
+        "value": 1.0, "low": pytest.approx(0.6915, abs=1e-4), "high": 1.0,
+    }  # fmt: skip
+    assert metrics.bootstrap_share([False] * 10, ten, **drawn).as_dict() == {
+        "value": 0.0, "low": 0.0, "high": pytest.approx(0.3085, abs=1e-4),
+    }  # fmt: skip
+    assert metrics.bootstrap_share([True] * 100, two, **drawn).low == pytest.approx(0.1581, abs=1e-4)
+    mixed = [True] * 9 + [False]
+    assert metrics.bootstrap_share(mixed, ten, **drawn) == metrics.bootstrap(mixed, ten, **drawn)
+
+
 def test_an_interval_is_what_every_possible_draw_says() -> None:
     """Five groups have 3,125 draws with replacement; many samples come near the quantiles of all of them."""
     means = np.array([0.0, 3.0, 9.0, 11.0, 20.0])
