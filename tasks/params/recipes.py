@@ -26,6 +26,7 @@ class Augment(Section):
 
     load_height_px: Count | None = None  # scaled to this height and width first (pix2pix: 132 before crops of 128)
     load_width_px: Count | None = None
+    zoom: Annotated[float, Field(ge=0.0, le=0.9)] = 0.0  # then a part, smaller by up to this share, drawn as large
     crop_height_px: Count | None = None  # then a part of this height and width, anywhere in the frame; null: all of it
     crop_width_px: Count | None = None
     shift_px: Annotated[int, Field(ge=0, le=256)] = 0  # moved by up to so many pixels, edges repeated

@@ -67,6 +67,8 @@ def augment(clip_BTHWC: Tensor, a: Augment) -> Tensor:
     column_BW = _axis(B, W, a.crop_width_px or W, a.shift_px, a.mirror)
     gain_B, offset_B = 1.0 + a.gain * _symmetric(B), 255.0 * a.offset * _symmetric(B)
     device = clip_BTHWC.device
+    if a.zoom:
+        clip_BTHWC = torch.stack([_zoomed(clip_THWC, a.zoom) for clip_THWC in clip_BTHWC])
     clip_BTHWC = clip_BTHWC[
         torch.arange(B, device=device)[:, None, None, None],
         time_BT.to(device)[:, :, None, None],
@@ -92,6 +94,16 @@ def _scaled(clip_BTHWC: Tensor, height_px: int | None, width_px: int | None) -> 
     frames_NCHW = F.interpolate(frames_NCHW, wanted, mode="bilinear", align_corners=False, antialias=True)
     frames_NHWC = frames_NCHW.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
     return frames_NHWC.reshape(B, T, *wanted, C)
+
+
+def _zoomed(clip_THWC: Tensor, zoom: float) -> Tensor:
+    """A part of a clip's picture, anywhere in it, as large as the whole; height and width by the same factor."""
+    _, H, W, _ = clip_THWC.shape
+    share, down, right = (float(value) for value in torch.rand(3))
+    height_px, width_px = (max(1, round(length * (1.0 - zoom * share))) for length in (H, W))
+    top, left = round(down * (H - height_px)), round(right * (W - width_px))
+    part = clip_THWC[None, :, top : top + height_px, left : left + width_px]
+    return _scaled(part, H, W)[0]
 
 
 def _axis(batch: int, length: int, kept: int, shift: int, flip: bool) -> Tensor:

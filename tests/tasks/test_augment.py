@@ -40,6 +40,22 @@ def test_shift_moves_whole_clips_and_repeats_the_edge() -> None:
     assert _variants(Augment(shift_px=1)) == _bytes(*expected)
 
 
+def test_zoom_draws_a_part_as_large_as_the_whole_both_sides_by_one_factor() -> None:
+    y, x = torch.meshgrid(torch.arange(40), torch.arange(40), indexing="ij")
+    ramps = torch.stack([torch.stack([6 * x, 6 * y], -1), torch.stack([6 * y, 6 * x], -1)]).to(torch.uint8)  # 2 frames
+    torch.manual_seed(0)
+    clips = augment(ramps.expand(50, -1, -1, -1, -1), Augment(zoom=0.5))
+    assert clips.shape == (50, 2, 40, 40, 2)
+    torch.testing.assert_close(clips[:, 0], clips[:, 1].flip(-1), rtol=0, atol=0)  # every frame alike
+    inner = clips[:, 0, 4:-4, 4:-4].float()  # a ramp stays one, but for its ends
+    across, down = (inner[:, -1, -1, c] - inner[:, 0, 0, c] for c in (0, 1))
+    torch.testing.assert_close(across, down, rtol=0, atol=2.0)
+    factor = across / (6 * 31)
+    assert 0.49 < float(factor.min()) < 0.6 < 0.9 < float(factor.max()) <= 1.0
+    starts = inner[:, 0, 0]
+    assert float(starts.min()) < 30 and float(starts.max()) > 100  # anywhere in the picture  # noqa: PT018
+
+
 def test_a_crop_is_any_part_of_the_frame_the_same_in_all_frames_and_then_moved() -> None:
     corners = [CLIP_THWC[:, y : y + 2, x : x + 3] for y in (0, 1) for x in (0, 1)]
     assert _variants(Augment(crop_height_px=2, crop_width_px=3)) == _bytes(*corners)
