@@ -85,8 +85,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "params.yaml").write_text(PARAMS)
     (folder / "notes.txt").write_text("first\n")
     _git(folder, "init", "-q")
+    for setting, value in (("user.name", "Test"), ("user.email", "test@example.org")):  # dvc exp apply asks for them
+        _git(folder, "config", setting, value)
     _git(folder, "add", "-A")
-    _git(folder, "-c", "user.name=Test", "-c", "user.email=test@example.org", "commit", "-q", "-m", "tiny")
+    _git(folder, "commit", "-q", "-m", "tiny")
     shutil.copy(Path(__file__).parent / "_tiny_depth.py", folder / "models" / "tiny_depth.py")  # not committed
     (folder / "notes.txt").write_text("edited\n")
     _footage(folder / "data/footage/blobs")
