@@ -109,8 +109,10 @@ def _accelerated(model: VideoModel) -> Iterator[None]:
         return
     with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
         model.to("cuda")
-        yield
-        model.to("cpu")
+        try:
+            yield
+        finally:
+            model.to("cpu")
 
 
 def _measures(subject: Subject, classes: int) -> tuple[Measure, Measure]:

@@ -43,14 +43,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(scope="module")
-def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    know_tiny()
-    root = tmp_path_factory.mktemp("labelled")
-    write_clips(root, ("moving", "still"))
-    return root
-
-
 @pytest.fixture(autouse=True)
 def _store_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", AWAY)

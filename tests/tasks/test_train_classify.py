@@ -21,14 +21,6 @@ from tasks.train.trainer import Trainer
 from tests.tasks._tiny import know_tiny, recipe, train_tiny, write_clips
 
 
-@pytest.fixture(scope="module")
-def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    know_tiny()
-    root = tmp_path_factory.mktemp("labelled")
-    write_clips(root, ("moving", "still"))
-    return root
-
-
 @pytest.fixture(autouse=True)
 def _store_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")  # the discard port: nobody listens
