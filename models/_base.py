@@ -25,11 +25,17 @@ class VideoModel(nn.Module, ABC):
                  model, the M places in `outputs` are the truth
     classify     the same, and ``label`` int64 (B,), 0 to `classes` - 1;  probabilities
                  `inputs` are all places, `outputs` none                  (B, classes)
+    regress      ``clip`` as above, shorter ones filled up with frames    scores (B,)
+                 that are all 0 (see `models._sequence`), and ``score``
+                 float32 (B,); `inputs` are all places, `outputs` none
     ============ ======================================================== =====================
 
     A subclass owns its forward pass and its loss. `parts` names the groups of parameters that are optimised in
     turn, each by an optimizer of its own; an adversarial model has two, everything else has one. A batch also holds
     ``progress``: the share of the training that is done before this step, float64 scalar on the CPU, 0 to below 1.
+
+    A model of kind ``regress`` takes the mean and the standard deviation of the training clips' scores as its settings
+    `score_mean` and `score_deviation`.
 
     A model of kind ``classify`` takes the number of classes as its setting `classes`, and may have a method
     ``describe``: as `predict`, but it returns the clip's descriptor, float32 (B, D), before any normalisation. One that
@@ -55,8 +61,8 @@ class VideoModel(nn.Module, ABC):
 
     @property
     def outputs(self) -> tuple[int, ...]:
-        """Places in the clip that the model answers. ``reconstruct``: all of them; ``classify``: none."""
-        return () if self.kind == "classify" else tuple(range(int(self.config.frames)))
+        """Places in the clip that the model answers. ``reconstruct``: all; ``classify`` and ``regress``: none."""
+        return () if self.kind in ("classify", "regress") else tuple(range(int(self.config.frames)))
 
     def active_parts(self, progress: float) -> tuple[str, ...]:
         """The parts that take a step at this point of the training (0 to 1), in this order. Default: all of them."""
@@ -86,8 +92,8 @@ class VideoModel(nn.Module, ABC):
             clip_BTHWC: uint8, 0 to 255, any B of 1 or more; the frames at `inputs`, and no others.
 
         Returns:
-            float32, 0 to 1: (B, M, H, W, C), an answer for every place in `outputs`; ``classify``: (B, classes), rows
-            that sum to 1.
+            float32: (B, M, H, W, C), 0 to 1, an answer for every place in `outputs`; ``classify``: (B, classes), rows
+            that sum to 1; ``regress``: (B,), on the scale of the ratings.
         """
 
 

@@ -12,9 +12,9 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
-from tasks.params.datasets import Clips, Dataset, Frames, GroupRule, Shots, Split, SplitLists, Subclips
+from tasks.params.datasets import Clips, Dataset, Frames, GroupRule, Ratings, Shots, Split, SplitLists, Subclips
 from tasks.params.recipes import Augment, Evaluation, Optimizer, Recipe, Training
-from tasks.params.rendered import Rendered, RenderedActions, RenderedDirections, RenderedStreets
+from tasks.params.rendered import Rendered, RenderedActions, RenderedDirections, RenderedStreets, RenderedTrailers
 from tasks.params.section import Name, Section
 
 __all__ = [
@@ -26,11 +26,13 @@ __all__ = [
     "GroupRule",
     "Optimizer",
     "Params",
+    "Ratings",
     "Recipe",
     "Rendered",
     "RenderedActions",
     "RenderedDirections",
     "RenderedStreets",
+    "RenderedTrailers",
     "Report",
     "Shots",
     "Split",

@@ -34,18 +34,38 @@ class GroupRule(Section):
 
 
 class Subclips(Section):
-    """Which spans of a source are used: `count` spans of `seconds`, from `start_seconds` on, one after the other."""
+    """Which spans of a source are used: `count` spans of `seconds`, from `start_seconds` on, none over another. One of
+    which half or less is there is left out."""
 
     count: Count = 3
     seconds: Positive = 30.0
-    start_seconds: Annotated[float, Field(ge=0.0)] = 0.0
+    start_seconds: Annotated[float, Field(ge=0.0)] = 10.0
+    snap: Literal["none", "keyframe", "shot"] = "none"  # begin at the nearest key frame, or at the nearest shot's start
     files: bool = False  # also write each span as a video for people to watch
 
 
 class Shots(Section):
-    """Where a film is cut, so that no span, and so no clip, crosses a cut. Found with ffmpeg's scene score."""
+    """Where a film is cut. Found with ffmpeg's scene score."""
 
     threshold: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.3  # scene score (0 to 1) from which a frame begins a shot
+    split: bool = True  # no span, and so no clip, crosses a cut; false: cuts are counted, and spans run across them
+
+
+class Ratings(Section):
+    """A table of films and their scores. How its rows find their files is said in docs/ratings.md."""
+
+    file: str  # csv or xlsx, relative to the project or absolute
+    sheet: str | None = None  # of an xlsx; null: the first
+    title: str = "title"  # columns; upper and lower case are alike
+    score: str = "score"
+    lowest: float = 0.0  # the range of the scale, both ends included
+    highest: float = 10.0
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Ratings:
+        if not self.lowest < self.highest:
+            raise ValueError(f"ratings.lowest is {self.lowest:g} and ratings.highest {self.highest:g}; give a range")
+        return self
 
 
 class Frames(Section):
@@ -58,6 +78,16 @@ class Frames(Section):
         "crop"  # crop: scale to cover, cut the centre; pad: scale to fit, black bars
     )
     every_frames: Count = 1  # keep one frame in so many, counted from the span's start
+    frames_per_second: Positive | None = None  # instead: by time, the first frame of every 1 / so many seconds
+
+    @model_validator(mode="after")
+    def _one_spacing(self) -> Frames:
+        if self.frames_per_second is not None and self.every_frames != 1:
+            raise ValueError(
+                f"frames.every_frames is {self.every_frames} and frames.frames_per_second {self.frames_per_second:g}; "
+                "give one of the two"
+            )
+        return self
 
 
 class Clips(Section):
@@ -65,6 +95,7 @@ class Clips(Section):
 
     length_frames: Count = 16
     gap_frames: Count | None = None  # instead of length_frames: windows of frame 0, frame gap_frames and those between
+    least_frames: Count | None = None  # a span shorter than a clip is one clip of all it has, if that many; null: none
     step_frames: Count = 1  # distance between a clip's frames, in stored frames
     train_stride_frames: Count = 1  # distance between the first frames of neighbouring training clips
     stride_frames: Count = 16  # the same for validation and test; 16 of 16: clips that do not overlap
@@ -82,6 +113,15 @@ class Clips(Section):
                 )
             return {**values, "length_frames": gap + 1}
         return values
+
+    @model_validator(mode="after")
+    def _least_is_less(self) -> Clips:
+        if self.least_frames is not None and (self.least_frames > self.length_frames or self.step_frames > 1):
+            raise ValueError(
+                f"clips.least_frames is {self.least_frames}; it has to be at most length_frames ({self.length_frames}), "
+                "and needs step_frames 1"
+            )
+        return self
 
 
 class SplitLists(Section):
@@ -121,10 +161,24 @@ class Dataset(Section):
     footage: str  # folder, relative to the project or absolute
     label: Literal["folder", "none"] = "folder"  # folder: the class is the name of the folder the source lies in
     strip_frame_width_px: Count | None = None  # image strips: frames of this width side by side; null: square frames
-    group: GroupRule | None = None  # null: every source is its own group
+    ratings: Ratings | None = None  # scores to be learned; null: the footage has none
+    group: GroupRule | None = None  # null: every source is its own group; with ratings, every film
     subclips: Subclips | None = None  # null: one span, the whole source
     shots: Shots | None = None  # null: the footage has no cuts, or they do not matter
     frames: Frames = Frames()
     clips: Clips = Clips()
     split: Split
     max_reject_fraction: Fraction = 0.1
+
+    @model_validator(mode="after")
+    def _shots_are_found_where_needed(self) -> Dataset:
+        for what, wanted in {
+            "ratings": self.ratings is not None,
+            "subclips.snap: shot": self.subclips is not None and self.subclips.snap == "shot",
+        }.items():
+            if wanted and self.shots is None:
+                raise ValueError(
+                    f"{what} needs shots: how often a film is cut is measured there; write shots: {{threshold: 0.3, "
+                    "split: false}, or true where no clip may cross a cut"
+                )
+        return self

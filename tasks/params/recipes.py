@@ -59,6 +59,7 @@ class Training(Section):
     log_every_steps: Count = 20
     checkpoint_every_steps: Count = 200
     sample_every_steps: Count = 500
+    subclip_split_twin: bool = False  # regress: also train a second one, split by subclip, to show what that claims
 
     @model_validator(mode="after")
     def _decay_has_its_steps(self) -> Training:

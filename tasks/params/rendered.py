@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.params.section import Section
 
@@ -45,4 +45,28 @@ class RenderedDirections(Section):
     frames_per_second: Annotated[int, Field(ge=1, le=120)] = 25
 
 
-Rendered = Annotated[RenderedActions | RenderedStreets | RenderedDirections, Field(discriminator="draw")]
+class RenderedTrailers(Section):
+    """Footage that Rushes draws itself: film trailers with shots, camera moves, light and sound, and their ratings."""
+
+    draw: Literal["trailers"]
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    films: Annotated[int, Field(ge=4, le=9999)] = 24
+    shortest_seconds: Annotated[float, Field(ge=10.0, le=600.0)] = 40.0
+    longest_seconds: Annotated[float, Field(ge=10.0, le=600.0)] = 90.0
+    height_px: Annotated[int, Field(ge=32, le=1080, multiple_of=2)] = 72
+    width_px: Annotated[int, Field(ge=32, le=1920, multiple_of=2)] = 128
+    frames_per_second: Annotated[int, Field(ge=5, le=120)] = 25
+    noise_deviation: Annotated[float, Field(ge=0.0, le=3.0)] = 0.3  # of the ratings, in points of 0 to 10
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> RenderedTrailers:
+        if not self.shortest_seconds <= self.longest_seconds:
+            raise ValueError(
+                f"shortest_seconds is {self.shortest_seconds:g}, more than longest_seconds, {self.longest_seconds:g}"
+            )
+        return self
+
+
+Rendered = Annotated[
+    RenderedActions | RenderedStreets | RenderedDirections | RenderedTrailers, Field(discriminator="draw")
+]

@@ -32,6 +32,7 @@ datasets:
     footage: data/footage/blobs
     label: folder
     strip_frame_width_px: null
+    ratings: null
     group: {pattern: 'p(?P<group>\\d+)', divide_by: null}  # in braces and quotes, as DVC must read it
     subclips: null
     shots: null

@@ -13,6 +13,7 @@ datasets:
     footage: somewhere
     label: folder
     strip_frame_width_px: null
+    ratings: null
     group: null
     subclips: null
     shots: null
