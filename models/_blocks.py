@@ -89,3 +89,18 @@ class Gru(nn.Module):
         start = x_BTS.new_zeros(2 if self.both_ways else 1, x_BTS.shape[0], self.state)
         out: Tensor = torch.gru(x_BTS, start, list(self.weights), True, 1, 0.0, False, self.both_ways, True)[0]
         return out
+
+
+class Lstm(nn.Module):
+    """One LSTM layer over (B, T, features), from a zero state; `torch.nn.LSTM` as `Gru` is `torch.nn.GRU`."""
+
+    def __init__(self, features: int, state: int) -> None:
+        super().__init__()
+        self.state = state
+        self.weights = nn.ParameterList(nn.LSTM(features, state).parameters())
+
+    def forward(self, x_BTS: Tensor) -> Tensor:
+        """(B, T, features) to (B, T, state)."""
+        start = x_BTS.new_zeros(1, x_BTS.shape[0], self.state)
+        out: Tensor = torch.lstm(x_BTS, [start, start], list(self.weights), True, 1, 0.0, False, False, True)[0]
+        return out

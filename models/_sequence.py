@@ -1,7 +1,8 @@
 """Clips of unequal length in one array: the shorter ones are filled up with frames that are all 0, behind their last.
 
-A clip ends with its last frame that is not all 0; a film's own black frames at the end tell nothing, and count as filling
-wherever a clip comes from: in training, in judging, and in a request to a server, which has no other place for a length.
+A clip ends with its last frame that is not all 0. A film's own black frames at the end tell nothing, and count as
+filling wherever a clip comes from: in training, in judging, and in a request to a server, which has no other place for
+a length.
 """
 
 from __future__ import annotations

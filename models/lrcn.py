@@ -1,0 +1,174 @@
+"""LRCN: a CNN over every frame, an LSTM over its answers, one number: a film's rating from a subclip of its trailer
+(after Donahue et al. 2015, "Long-term Recurrent Convolutional Networks").
+
+    article                              default
+    frame 3 x 224 x 224                  frame and its change since the one before, 6 x 72 x 128
+    conv 5x5  10, ReLU, BN, pool 2       conv 5x5 / 2   24   BN, ReLU
+    conv 3x3  20, dropout, ReLU, BN,     conv 3x3 / 2   48   BN, ReLU
+              pool 2                     conv 3x3 / 2   96   BN, ReLU
+    linear 6000, 500, 15                 conv 3x3 / 2  128   BN, ReLU, mean over the frame
+    LSTM 64, its last output             LSTM 64, the mean of its outputs
+    linear 1                             linear 1, in deviations of the training scores from their mean
+
+All frames of a batch go through the CNN at once. Frames that only fill up a shorter clip (`models._sequence`) do not:
+in training they would move the batch normalisation, and afterwards nothing that they leave is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from models._base import VideoModel, check_variant
+from models._blocks import Lstm, channels_last
+from models._losses import Scalars
+from models._sequence import lengths, within
+
+Loss = Literal["mse", "mae", "smooth_mae"]
+LOSSES = {"mse": F.mse_loss, "mae": F.l1_loss, "smooth_mae": F.smooth_l1_loss}
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings. The defaults are the article's own: 379,357,456 parameters, 376,326,000 of them in one layer.
+
+    Attributes:
+        variant: ``article`` or ``default``.
+        frames: of the longest clip.
+        height_px, width_px: at least 16; ``article``: multiples of 4.
+        channels: 1 (gray) or 3 (RGB).
+        score_mean, score_deviation: of the training clips' scores; the article's network is not told.
+        loss: ``mse``; ``mae``; ``smooth_mae``: quadratic below a point, linear above.
+        hidden: floats of the LSTM's state.
+        features: ``article``: lengths of the linear layers over a frame.
+        widths: ``default``: channels of the convolutions.
+        dropout: ``article``: of whole maps, after the second convolution; ``default``: of a frame's features.
+    """
+
+    variant: Literal["article", "default"] = "article"
+    frames: int = 16
+    height_px: int = 224
+    width_px: int = 224
+    channels: int = 3
+    score_mean: float = 5.0
+    score_deviation: float = 1.0
+    loss: Loss = "mse"
+    hidden: int = 64
+    features: tuple[int, ...] = (6000, 500, 15)
+    widths: tuple[int, ...] = (24, 48, 96, 128)
+    dropout: float = 0.2
+
+
+class Model(VideoModel):
+    """See `Config`. Raises ValueError for settings that make no network."""
+
+    kind = "regress"
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        check_variant(config.variant)
+        _check(config)
+        self.config = config
+        described: int
+        self.see, described = _article(config) if config.variant == "article" else _default(config)
+        self.remember = Lstm(described, config.hidden)
+        self.judge = nn.Linear(config.hidden, 1)
+        channels_last(self)
+
+    def loss(self, batch: dict[str, Tensor], part: str = "model") -> tuple[Tensor, Scalars]:
+        """The setting `loss`, in points of the ratings (``default``: in deviations), and the mean absolute error."""
+        score_B = self.scores(batch["clip"], masked=True)
+        truth_B = batch["score"].to(score_B.dtype)
+        scale = 1.0 if self.config.variant == "article" else self.config.score_deviation
+        error = (score_B.detach() - truth_B).abs().mean()
+        return LOSSES[self.config.loss](score_B / scale, truth_B / scale), {"mae": error}
+
+    def predict(self, clip_BTHWC: Tensor) -> Tensor:
+        """uint8 (B, T, H, W, C) to float32 (B,): scores."""
+        return self.scores(clip_BTHWC)
+
+    def scores(self, clip_BTHWC: Tensor, *, masked: bool = False) -> Tensor:
+        """uint8 (B, T, H, W, C) to float32 (B,).
+
+        Args:
+            masked: frames that fill up do not pass the CNN, which a traced network cannot leave out; what is answered
+                is the same in eval mode.
+        """
+        c, length_B = self.config, lengths(clip_BTHWC)
+        inside_BT = within(length_B, c.frames)
+        frames_NCHW = self._frames(clip_BTHWC)
+        if masked:
+            kept_ND = self.see(frames_NCHW[inside_BT.flatten()])
+            features_ND = kept_ND.new_zeros(inside_BT.numel(), kept_ND.shape[1])
+            features_ND[inside_BT.flatten()] = kept_ND
+        else:
+            features_ND = self.see(frames_NCHW)
+        state_BTS = self.remember(features_ND.reshape(-1, c.frames, features_ND.shape[1]))
+        if c.variant == "article":
+            place_BT = F.one_hot(length_B - 1, c.frames).to(state_BTS.dtype)
+        else:
+            place_BT = inside_BT.to(state_BTS.dtype) / length_B[:, None]
+        answer_B: Tensor = self.judge((state_BTS * place_BT[:, :, None]).sum(1))[:, 0].float()
+        return answer_B if c.variant == "article" else c.score_mean + c.score_deviation * answer_B
+
+    def _frames(self, clip_BTHWC: Tensor) -> Tensor:
+        """float32 (B T, C, H, W), 0 to 1; ``default``: about 0, and the change since the frame before."""
+        unit_BTCHW = clip_BTHWC.permute(0, 1, 4, 2, 3).float() / 255.0
+        if self.config.variant == "default":
+            before_BTCHW = torch.cat([unit_BTCHW[:, :1], unit_BTCHW[:, :-1]], 1)
+            unit_BTCHW = torch.cat([2.0 * unit_BTCHW - 1.0, 4.0 * (unit_BTCHW - before_BTCHW)], 2)
+        return unit_BTCHW.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+
+
+def _article(c: Config) -> tuple[nn.Sequential, int]:
+    """The article's CNN, and how many numbers it makes of a frame."""
+    layers: list[nn.Module] = [
+        nn.Conv2d(c.channels, 10, 5, padding=2), nn.ReLU(), nn.BatchNorm2d(10), nn.MaxPool2d(2),
+        nn.Conv2d(10, 20, 3, padding=1), nn.Dropout2d(c.dropout), nn.ReLU(), nn.BatchNorm2d(20), nn.MaxPool2d(2),
+        nn.Flatten(),
+    ]  # fmt: skip
+    inside = 20 * (c.height_px // 4) * (c.width_px // 4)
+    for number, features in enumerate(c.features):
+        layers += [*([nn.ReLU()] if number else []), nn.Linear(inside, features)]
+        inside = features
+    return nn.Sequential(*layers), inside
+
+
+def _default(c: Config) -> tuple[nn.Sequential, int]:
+    layers: list[nn.Module] = []
+    inside = 2 * c.channels
+    for number, width in enumerate(c.widths):
+        kernel = 3 if number else 5
+        conv = nn.Conv2d(inside, width, kernel, stride=2, padding=kernel // 2, bias=False)
+        nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+        layers += [conv, nn.BatchNorm2d(width), nn.ReLU()]
+        inside = width
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(c.dropout)), inside
+
+
+def _check(c: Config) -> None:
+    """Refuse settings that make no network."""
+    if c.channels not in (1, 3):
+        raise ValueError(f"channels is {c.channels}; lrcn takes 1 (gray) or 3 (RGB)")
+    if c.frames < 1:
+        raise ValueError(f"frames is {c.frames}; lrcn needs 1 or more")
+    if min(c.height_px, c.width_px) < 16:
+        raise ValueError(f"frames of {c.height_px} x {c.width_px} px are too small; lrcn needs 16 px or more a side")
+    if c.variant == "article" and (c.height_px % 4 or c.width_px % 4):
+        raise ValueError(
+            f"frames of {c.height_px} x {c.width_px} px do not halve twice; the article's lrcn needs multiples of 4"
+        )
+    if c.loss not in LOSSES:
+        raise ValueError(f"loss is {c.loss!r}; it must be one of {', '.join(LOSSES)}")
+    if not c.score_deviation > 0.0:
+        raise ValueError(f"score_deviation is {c.score_deviation}; it must be more than 0")
+    if not 0.0 <= c.dropout < 1.0:
+        raise ValueError(f"dropout is {c.dropout}; it must be 0 or more and below 1")
+    if c.hidden < 1 or not c.features or not c.widths or min(*c.features, *c.widths) < 1:
+        raise ValueError(
+            f"hidden is {c.hidden}, features {c.features}, widths {c.widths}; each is one number or more of at least 1"
+        )
