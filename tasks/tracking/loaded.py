@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import json
 import re
 import shutil
 import tempfile
@@ -17,7 +18,7 @@ import numpy as np
 from tasks import cpu
 from tasks.tracking.catalogue import list_models
 from tasks.tracking.store import connected, prepare, tracking_uri
-from tasks.tracking.versions import CHAMPION, pick
+from tasks.tracking.versions import CHAMPION, INTERVAL, pick
 
 if TYPE_CHECKING:
     from tasks.tracking.companions import Function
@@ -34,6 +35,8 @@ class Loaded:
     `inputs` and `outputs` are the places in a clip that it is shown and that it answers.
     `renders`: it has `render`; a model that has not answers at its own size and places only.
     `describes`: it has `describe`. `labels`: of a classifier, its classes in the order of its answers.
+    Of kind ``regress`` `score_range` is the scale of the ratings, and `interval` how far off they were for films never
+    trained on: `level` (the share of films), `half_width` (points), `films` (how many); None: too few to say.
     """
 
     uri: str
@@ -48,6 +51,8 @@ class Loaded:
     describes: bool = False
     labels: tuple[str, ...] = ()
     weights_sha256: str = ""
+    interval: dict[str, Any] | None = None
+    score_range: tuple[float, float] | None = None
 
     @functools.cached_property
     def _predictor(self) -> Any:
@@ -74,7 +79,8 @@ class Loaded:
     def predict(self, clip_BNHWC: np.ndarray) -> np.ndarray:
         """The frames at `inputs`, uint8 (B, N, H, W, C), 0 to 255, to those at `outputs`, float32 (B, M, H, W, C).
 
-        A classifier: to the probability of each of `labels`, float32 (B, classes).
+        A classifier: to the probability of each of `labels`, float32 (B, classes). Kind `regress`: to ratings, float32
+        (B,), which may lie outside of `score_range`; a clip of fewer frames is filled up with zeros behind its last.
         """
         self._check(clip_BNHWC)
         answer: np.ndarray = self._predictor.predict(clip_BNHWC)
@@ -163,7 +169,12 @@ def load(uri: str) -> Loaded:
     return Loaded(
         uri, own["recipe"], str(version.version), own["kind"], own["input"], inputs, outputs, bool(own.get("render")),
         Path(path), bool(own.get("describe")), tuple(own.get("labels", ())), own["weights_sha256"],
+        json.loads(version.tags.get(INTERVAL, "null")), _range(own.get("ratings")),
     )  # fmt: skip
+
+
+def _range(ratings: dict[str, float] | None) -> tuple[float, float] | None:
+    return None if ratings is None else (ratings["lowest"], ratings["highest"])
 
 
 def load_describing(uri: str) -> Loaded:

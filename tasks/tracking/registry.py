@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.files import read_json, sha256_of
 from tasks.tracking.store import connected, tracking_uri
 from tasks.tracking.training_runs import log_evaluation, run_of_weights
-from tasks.tracking.versions import CHALLENGER, DESCRIBE, KIND, LINEAGE, PREFIX, versions_of
+from tasks.tracking.versions import CHALLENGER, DESCRIBE, INTERVAL, KIND, LINEAGE, PREFIX, versions_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -90,6 +90,7 @@ def _version_tags(description: dict[str, Any], metrics: dict[str, Any], weights_
         "rushes.export_verified": "true",
         KIND: description["kind"],
         **({"rushes.labels": json.dumps(description["labels"])} if description["kind"] == "classify" else {}),
+        **({INTERVAL: json.dumps(metrics["conformal"])} if description["kind"] == "regress" else {}),
     }
 
 
@@ -100,20 +101,25 @@ def _number(figure: float | None) -> float:
 
 def _in_words(name: str, description: dict[str, Any], metrics: dict[str, Any], lineage: dict[str, str]) -> str:
     p = metrics["primary"]
+    score = f"{p['metric']} {_number(p['value']):.2f}"
+    if p["low"] is not None and p["high"] is not None:
+        score += f" ({p['low']:.2f} to {p['high']:.2f}, 95% over groups)"
     judged = f"{metrics['clips']} held-out clips"
     if description["kind"] == "classify":
         labels = description["labels"]
         more = f" and {len(labels) - SHOWN_LABELS} more" if len(labels) > SHOWN_LABELS else ""
         what = f"{len(labels)} classes ({', '.join(labels[:SHOWN_LABELS])}{more})"
         judged = f"{metrics['videos']} held-out videos"
+    elif description["kind"] == "regress":
+        what = "ratings from {lowest:g} to {highest:g}".format(**description["ratings"])
+        judged = f"{metrics['films']} held-out films"
     elif description["kind"] == "reconstruct":
         what = f"{description['latent_floats']} latent floats"
     else:
         shown, answered = (", ".join(map(str, description[key])) for key in ("inputs", "outputs"))
         what = f"frames {shown} to {answered}"
     return (
-        f"{description['architecture']} trained on {description['dataset']} (recipe {name}): {p['metric']}"
-        f" {p['value']:.2f} ({p['low']:.2f} to {p['high']:.2f}, 95% over groups) on {judged},"
+        f"{description['architecture']} trained on {description['dataset']} (recipe {name}): {score} on {judged},"
         f" {what}, {description['parameters']:,} parameters;"
         f" commit {lineage.get('git_commit', 'unknown')[:12]}."
     )
@@ -130,8 +136,9 @@ def _upload(
     from tasks import modelio
     from tasks.tracking import export
 
-    known = ("architecture", "dataset", "kind", "latent_floats", "labels", "input", "data_sha256")
-    metadata = {key: description[key] for key in known} | {"recipe": name, "weights_sha256": weights_sha256}
+    known = ("architecture", "dataset", "kind", "latent_floats", "labels", "ratings", "input", "data_sha256")
+    metadata = {key: description[key] for key in known if key in description}
+    metadata |= {"recipe": name, "weights_sha256": weights_sha256}
     with tempfile.TemporaryDirectory(prefix="rushes-export-") as folder:
         exported = Path(folder) / "model"
         metadata = export.save(modelio.load_run(run), exported, metadata)

@@ -12,6 +12,7 @@ PREFIX = "rushes-"
 CHAMPION, CHALLENGER = "champion", "challenger"
 KIND = "rushes.kind"
 DESCRIBE = "rushes.describe"  # the file that makes descriptors; no tag: there is none
+INTERVAL = "rushes.interval"  # of kind regress: how far ratings lie from the truth, as the evaluation found, JSON
 LINEAGE = ("git_commit", "git_dirty", "dvc_lock_sha256", "flow_run_id")
 
 

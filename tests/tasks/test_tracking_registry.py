@@ -37,10 +37,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def _trained(
     folder: Path,
     seed: int,
-    score: float,
+    score: float | None,
     judged_on: str = "test-1",
     architecture: str = "tiny_autoencoder",
     labels: tuple[str, ...] = ("x",),
+    conformal: dict[str, Any] | None = None,
 ) -> tuple[Path, Path]:
     """A run folder and its evaluation, as the stages write them."""
     torch.manual_seed(seed)
@@ -52,11 +53,15 @@ def _trained(
     training = {"seed": seed, "steps": 2, "optimizer": {"name": "adam"}}
     facts = {"dataset": "blobs", "data_sha256": "a" * 64, "training": training, "labels": [*labels], **places}
     facts["input"] = input_ | {"length_frames": c.frames}
+    if model.kind == "regress":
+        facts["ratings"] = {"lowest": 0.0, "highest": 10.0}
     modelio.save_run(run, model, {"architecture": architecture, **facts})
     (run / "history.csv").write_text("step,loss,validation_psnr_db\n1,0.5,\n2,0.25,21.5\n")
-    metric, spread = ("video_accuracy", 0.25) if model.kind == "classify" else ("psnr_db", 1)
-    figures = {"value": score, "low": score - spread, "high": score + spread}
-    primary = {"metric": metric, "higher_is_better": True, **figures}
+    metric, spread = {"classify": ("video_accuracy", 0.25), "regress": ("mse", 0.25)}.get(model.kind, ("psnr_db", 1))
+    figures = dict.fromkeys(("value", "low", "high"))
+    if score is not None:
+        figures = {"value": score, "low": score - spread, "high": score + spread}
+    primary = {"metric": metric, "higher_is_better": model.kind != "regress", **figures}
     unknown = dict.fromkeys(figures)  # what an answer about whole videos has no figure for
     write_json(
         evaluation / "metrics.json",
@@ -65,6 +70,8 @@ def _trained(
             "evaluation_sha256": judged_on,
             "clips": 5,
             "videos": 4,
+            "films": 3,
+            "conformal": conformal,
             "primary": primary,
             "answers": {"model": {"floats": 8, metric: figures, "log_loss": unknown}},
             "gains": {"clip_mean_frame": {metric: figures}},
@@ -315,6 +322,56 @@ def test_a_classifier_whose_labels_are_not_its_classes_is_not_registered(store: 
     run, evaluation = _trained(store, 62, 0.5, architecture="tiny_classifier", labels=("a", "b", "c"))
     with pytest.raises(ValueError, match="tells 2 classes apart, its labels are 3"):
         tracking.register("mislabelled", run, evaluation, {})
+
+
+def test_a_rater_is_loaded_with_its_interval_and_its_scale(store: Path) -> None:
+    first = {"level": 0.8, "half_width": 1.25, "films": 9}
+    run, evaluation = _trained(store, 71, 0.5, architecture="tiny_rater", conformal=first)
+    registered = tracking.register("rated", run, evaluation, LINEAGE)
+    tracking.promote("rated", "1")
+    [listed] = [row for row in tracking.list_models() if row["recipe"] == "rated"]
+    assert (listed["kind"], listed["metric"], listed["value"], listed["describes"]) == ("regress", "mse", 0.5, False)
+    assert listed["description"] == (
+        "tiny_rater trained on blobs (recipe rated): mse 0.50 (0.25 to 0.75, 95% over groups) on 3 held-out films,"
+        " ratings from 0 to 10, 2 parameters; commit cccccccccccc."
+    )
+    trained, loaded = modelio.load_run(run), tracking.load(tracking.resolve("rated"))
+    assert (loaded.kind, loaded.inputs, loaded.outputs) == ("regress", (0, 1, 2, 3, 4, 5), ())
+    assert (loaded.interval, loaded.score_range) == (first, (0.0, 10.0))
+    assert loaded.input == INPUT | {"length_frames": 6}
+    for count in (1, 2, 7):
+        clip_BTHWC = np.random.default_rng(count).integers(0, 256, (count, 6, 8, 8, 1), dtype=np.uint8)
+        clip_BTHWC[-1, count % 6 :] = 0  # shorter than the others, filled up
+        with torch.no_grad():
+            expected = trained.predict(torch.from_numpy(clip_BTHWC)).numpy()
+        answer = loaded.predict(clip_BTHWC)
+        assert (answer.dtype, answer.shape) == (np.float32, (count,))
+        np.testing.assert_allclose(answer, expected, rtol=0, atol=1e-4)
+
+    second = {"level": 0.75, "half_width": 1.5, "films": 4}
+    again = _trained(store, 71, 0.75, "test-2", "tiny_rater", conformal=second)
+    assert tracking.register("rated", *again, LINEAGE) == registered  # the same weights, judged anew
+    assert tracking.load(registered.uri).interval == second
+    tracking.register("rated", *_trained(store, 71, 0.75, "test-2", "tiny_rater"), LINEAGE)
+    assert tracking.load(registered.uri).interval is None  # too few films to say
+
+
+def test_of_two_raters_the_one_with_the_lower_error_is_champion(store: Path) -> None:
+    for seed, mse in enumerate((0.9, 1.2, 0.6, None), start=81):
+        tracking.register("lower", *_trained(store, seed, mse, architecture="tiny_rater"), {})
+    judged = [tracking.promote("lower", str(version)) for version in (1, 2, 3, 4)]
+    assert [(d.promoted, d.champion_version) for d in judged] == [(True, "1"), (False, "1"), (True, "3"), (False, "3")]
+    assert judged[1].reason == (
+        "version 2 with mse 1.2000 is not better than champion version 1 with 0.9000 on evaluation data test-1"
+    )
+    assert judged[2].reason == (
+        "version 3 with mse 0.6000 is better than champion version 1 with 0.9000 on evaluation data test-1"
+    )
+    assert judged[3].reason == "version 4 has no finite mse (nan)"
+    tracking.register("lower", *_trained(store, 85, 0.7, "test-2", "tiny_rater"), {})
+    assert tracking.promote("lower", "5").rejudge
+    again = json.loads((_trained(store, 83, 0.8, "test-2", "tiny_rater")[1] / "metrics.json").read_text())
+    assert tracking.promote("lower", "5", again).promoted  # on the new data 0.7 is less than the champion's 0.8
 
 
 def test_errors_name_what_is_missing(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
