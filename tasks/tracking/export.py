@@ -42,7 +42,7 @@ def save(model: VideoModel, folder: Path, metadata: dict[str, Any]) -> dict[str,
         or None), as it stands in the MLmodel file.
 
     Raises:
-        ValueError: what is loaded does not answer as the model does, for batches of 1, 2 or 3 clips, clips filled up, or
+        ValueError: what is loaded does not answer as the model does, for 1, 2 or 3 clips, clips filled up, or
             pictures of another size; or a classifier has another number of classes than there are labels.
     """
     import mlflow.pytorch
