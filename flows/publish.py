@@ -60,5 +60,13 @@ def _champion_today(root: Path, name: str) -> dict[str, Any] | None:
         return None
     weights_sha256 = tracking.registry_record(name)["champion"]["weights_sha256"]
     return evaluate.judge_again(
-        champion.predict, weights_sha256, recipe, frames, clips, champion.inputs, champion.outputs, labels
+        champion.predict,
+        champion.kind,
+        weights_sha256,
+        recipe,
+        frames,
+        clips,
+        champion.inputs,
+        champion.outputs,
+        labels,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import classification, files, metrics
+from tasks import classification, files, metrics, regression
 from tasks.params import Evaluation
 
 if TYPE_CHECKING:
@@ -104,10 +104,10 @@ def frame_curve(per_frame: dict[str, NDArray[np.float64]], places: Sequence[int]
 def answer_rows(recipe: str, answers: dict[str, Any]) -> list[dict[str, Any]]:
     """`answers` of metrics.json, of any kind, as one flat row each, for plots: the kind's metrics; `floats` is None
     where nothing is compressed."""
-    rows = []
+    rows, known = [], dict.fromkeys([*metrics.METRICS, *classification.METRICS, *regression.METRICS])
     for answer, scores in answers.items():
         row: dict[str, Any] = {"recipe": recipe, "answer": answer, "floats": scores["floats"]}
-        for metric in (m for m in (*metrics.METRICS, *classification.METRICS) if m in scores):
+        for metric in (m for m in known if m in scores):
             score = scores[metric]
             row |= {metric: score["value"], f"{metric}_low": score["low"], f"{metric}_high": score["high"]}
         rows.append(row)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import baselines
-from tasks.clips import ClipDataset
 from tasks.evaluate.subject import Subject
+from tasks.evaluate.thumbnails import thumbnails
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 RIGHT = 12  # classes shown at most, the surest first
 WRONG = 6  # clips shown at most
 THUMBNAILS = 200
-THUMBNAIL_HEIGHT_PX = 64
 
 
 def examples(subject: Subject, per_clip: pd.DataFrame, per_video: pd.DataFrame) -> dict[str, Any]:
@@ -51,7 +49,11 @@ def examples(subject: Subject, per_clip: pd.DataFrame, per_video: pd.DataFrame) 
         maps = [saliency(logits, clip_THWC) for clip_THWC in clips]
         found["saliency"] = np.stack([_bytes(map_THW) for map_THW in maps])
         found["saliency_over_time"] = np.stack([_over_time(map_THW) for map_THW in maps])
-    return found | _thumbnails(subject.test, _pictured(per_video[per_video["answer"] == "model"]))
+    pictured = _pictured(per_video[per_video["answer"] == "model"])
+    return found | {
+        "thumbnail_source": np.array(pictured, np.str_),
+        "thumbnail": thumbnails(subject.test, "source", pictured),
+    }
 
 
 def saliency(logits: Callable[[torch.Tensor], torch.Tensor], clip_THWC: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -102,16 +104,3 @@ def _pictured(of_model: pd.DataFrame) -> list[str]:
     ranked = of_model.sort_values(["confidence", "source"], ascending=[False, True], kind="stable")
     ranked = ranked.assign(place=ranked.groupby("label").cumcount().where(ranked["correct"], -1))
     return sorted(ranked.sort_values("place", kind="stable")["source"].head(THUMBNAILS))
-
-
-def _thumbnails(test: ClipDataset, sources: list[str]) -> dict[str, NDArray[Any]]:
-    """The middle frame of each video's middle clip."""
-    rows_of = test.table.groupby("source").indices
-    picked = [int(rows_of[source][len(rows_of[source]) // 2]) for source in sources]
-    height, width = test.shape[1:3]
-    longest = max(1, round(max(height, width) * min(1.0, THUMBNAIL_HEIGHT_PX / height)))
-    pictures = [baselines.reduced(test.clips([row])[:, test.shape[0] // 2], longest) for row in picked]
-    return {
-        "thumbnail_source": test.table["source"].to_numpy(np.str_)[picked],
-        "thumbnail": np.rint(np.concatenate(pictures)).astype(np.uint8),
-    }

@@ -6,27 +6,23 @@ linear SVM on the model's own descriptor answer whole videos. What is fitted is 
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import baselines, files, svm
+from tasks import baselines, svm
 from tasks.baselines import Clip, Predict, Seen, VideoAnswer
 from tasks.clips import ClipDataset
 from tasks.evaluate import embedding, videos
+from tasks.evaluate.asking import accelerated, asked, finite
 from tasks.evaluate.class_examples import examples
 from tasks.evaluate.class_tables import Judgement
 from tasks.evaluate.subject import Subject, check_labels
 from tasks.evaluate.videos import Measure, Values, Videos
 from tasks.params import Evaluation
 from tasks.scores import DESCRIPTOR_SVM, write_csv
-
-if TYPE_CHECKING:
-    from models import VideoModel
 
 
 def evaluate(subject: Subject, folder: Path) -> dict[str, Any]:
@@ -51,7 +47,7 @@ def evaluate(subject: Subject, folder: Path) -> dict[str, Any]:
     labels = _labels(test)
     train = ClipDataset(subject.frames, subject.clips, "train")
     answer, about = _measures(subject, len(labels))
-    with _accelerated(subject.model):
+    with accelerated(subject.model):
         learned = videos.described(videos.of_training(train, about, settings.batch_clips))
         seen, probabilities = videos.of_test(test, answer, about, settings.batch_clips)
     seen = videos.described(seen)
@@ -68,10 +64,10 @@ def evaluate(subject: Subject, folder: Path) -> dict[str, Any]:
     write_csv(embedding.compactness(learned, seen, settings), folder / "compactness.csv")
     write_csv(embedding.scatter(seen, per_video), folder / "tsne.csv")
     np.savez(folder / "examples.npz", **examples(subject, per_clip, per_video))
-    descriptor, about_clips = seen.means.get("descriptor"), subject.clips / "summary.json"
+    descriptor = seen.means.get("descriptor")
     return judged.summary(settings) | {
         "descriptor_floats": None if descriptor is None else descriptor.shape[1],
-        "warnings": list(files.read_json(about_clips).get("warnings", [])) if about_clips.is_file() else [],
+        "warnings": subject.summary.get("warnings", []),
     }
 
 
@@ -99,22 +95,6 @@ def _labels(test: ClipDataset) -> list[str]:
     return test.labels
 
 
-@contextlib.contextmanager
-def _accelerated(model: VideoModel) -> Iterator[None]:
-    """The model on the GPU where there is one, in float32 as on a CPU: TF32 would keep three digits of its answers."""
-    import torch
-
-    if not torch.cuda.is_available():
-        yield
-        return
-    with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-        model.to("cuda")
-        try:
-            yield
-        finally:
-            model.to("cpu")
-
-
 def _measures(subject: Subject, classes: int) -> tuple[Measure, Measure]:
     """What is asked of a clip that names its video, and of one that only describes it (see `videos.of_test`)."""
     whose = f"recipe {subject.name}: the model in {subject.run}"
@@ -123,39 +103,23 @@ def _measures(subject: Subject, classes: int) -> tuple[Measure, Measure]:
     def about(clip_BTHWC: Clip) -> Values:
         values = videos.pixels(clip_BTHWC)
         if describes:
-            values["descriptor"] = _finite(_asked(model, "describe", clip_BTHWC)[0], whose)
+            values["descriptor"] = finite(asked(model, "describe", clip_BTHWC)[0], whose)
         return values
 
     def answer(clip_BTHWC: Clip) -> Values:
         if describes and hasattr(model, "answer_and_describe"):
-            answered, descriptor = _asked(model, "answer_and_describe", clip_BTHWC)
-            values = videos.pixels(clip_BTHWC) | {"descriptor": _finite(descriptor, whose)}
+            answered, descriptor = asked(model, "answer_and_describe", clip_BTHWC)
+            values = videos.pixels(clip_BTHWC) | {"descriptor": finite(descriptor, whose)}
         else:
-            (answered,), values = _asked(model, "predict", clip_BTHWC), about(clip_BTHWC)
+            (answered,), values = asked(model, "predict", clip_BTHWC), about(clip_BTHWC)
         return values | {"probabilities": _probabilities(answered, len(clip_BTHWC), classes, whose)}
 
     return answer, about
 
 
-def _asked(model: VideoModel, method: str, clip_BTHWC: Clip) -> list[NDArray[np.float32]]:
-    """What a method of the model returns, one array or several."""
-    import torch
-
-    device = next(model.parameters()).device
-    with torch.inference_mode():
-        found = getattr(model, method)(torch.from_numpy(clip_BTHWC).to(device))
-    return [part.cpu().numpy() for part in (found if isinstance(found, tuple) else (found,))]
-
-
 def _probabilities(answered: NDArray[Any], clips: int, classes: int, whose: str) -> NDArray[Any]:
-    if _finite(answered, whose).shape != (clips, classes):
+    if finite(answered, whose).shape != (clips, classes):
         raise ValueError(f"{whose} answers {answered.shape} for {clips} clips of {classes} classes")
-    return answered
-
-
-def _finite(answered: NDArray[Any], whose: str) -> NDArray[Any]:
-    if not np.isfinite(answered).all():
-        raise ValueError(f"{whose} answers NaN or infinite values; train it again")
     return answered
 
 

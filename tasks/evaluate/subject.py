@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from models import VideoModel
-from tasks import modelio
+from tasks import files, modelio
 from tasks.clips import ClipDataset
 from tasks.params import Recipe
 
-KINDS = ("reconstruct", "interpolate", "classify")
+KINDS = ("reconstruct", "interpolate", "classify", "regress")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,13 @@ class Subject:
     @property
     def kind(self) -> str:
         return str(self.card["kind"])
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What `assemble` says of the data set: warnings, the range of its ratings."""
+        path = self.clips / "summary.json"
+        found: dict[str, Any] = files.read_json(path) if path.is_file() else {}
+        return found
 
 
 def load(name: str, recipe: Recipe, frames: Path, clips: Path, run: Path) -> Subject:
@@ -54,7 +61,21 @@ def load(name: str, recipe: Recipe, frames: Path, clips: Path, run: Path) -> Sub
         )
     if card["kind"] == "classify":
         check_labels(card.get("labels", []), test.labels, f"recipe {name}: the model in {run}", "train it again")
+    if card["kind"] == "regress":
+        check_scores(test, f"recipe {name}")
     return Subject(name, recipe, run, card, modelio.load_run(run), frames, clips, test)
+
+
+def check_scores(clips: ClipDataset, whose: str) -> None:
+    """Raises ValueError where a clip has no score."""
+    import numpy as np
+
+    unrated = sorted(set(clips.table["source"][np.isnan(clips.scores)]))
+    if unrated:
+        raise ValueError(
+            f"{whose}: {len(unrated)} source(s) have no score ({', '.join(unrated[:8])}); name the table of ratings in"
+            " datasets.<name>.ratings in params.yaml, and run the stages again"
+        )
 
 
 def check_labels(of_model: list[str], of_clips: list[str], whose: str, remedy: str) -> None:

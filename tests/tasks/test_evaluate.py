@@ -248,7 +248,7 @@ def test_a_model_that_is_judged_again_scores_the_same(name: str, root: Path, pan
 
     places = {} if name == "first" else {"inputs": [0, 6], "outputs": [1, 2, 3, 4, 5]}
     frames, clips = folder / "frames" / dataset, folder / "clips" / dataset
-    again = evaluate.judge_again(predict, "w", recipe, frames, clips, **places)
+    again = evaluate.judge_again(predict, model.kind, "w", recipe, frames, clips, **places)
     found = read_json(folder / "evaluation" / name / "metrics.json")
     assert again["primary"] == found["primary"]
     assert again["answers"]["model"] == found["answers"]["model"] | {"floats": None}
@@ -258,7 +258,7 @@ def test_a_model_that_is_judged_again_scores_the_same(name: str, root: Path, pan
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("kind", "regress", "evaluate judges kind 'reconstruct' or 'interpolate' or 'classify'"),
+        ("kind", "caption", "evaluate judges kind 'reconstruct' or 'interpolate' or 'classify' or 'regress'"),
         ("dataset", "other", "was trained on other; train it again"),
         ("architecture", "other", "is tiny_autoencoder, .* holds other"),
         (

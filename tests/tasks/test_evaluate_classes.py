@@ -228,7 +228,7 @@ def test_a_champion_that_is_judged_again_scores_the_same(root: Path) -> None:
             return model.predict(torch.from_numpy(clip_BTHWC)).numpy()
 
     where = (_classed.RECIPE, root / "frames/marks", root / "clips/marks")
-    again = evaluate.judge_again(predict, "w", *where, labels=["a", "b", "c"])
+    again = evaluate.judge_again(predict, "classify", "w", *where, labels=["a", "b", "c"])
     found = read_json(root / "evaluation/marks/metrics.json")
     assert again["answers"] == {"model": found["answers"]["model"]}
     assert again["gains"] == {}
@@ -237,9 +237,9 @@ def test_a_champion_that_is_judged_again_scores_the_same(root: Path) -> None:
     }
     message = r"the earlier model tells the classes \(3: b, a, c\) apart, the clips have \(3: a, b, c\)"
     with pytest.raises(ValueError, match=message):
-        evaluate.judge_again(predict, "w", *where, labels=["b", "a", "c"])
+        evaluate.judge_again(predict, "classify", "w", *where, labels=["b", "a", "c"])
     with pytest.raises(ValueError, match=r"the earlier model answers \(3, 2\) for 3 clips of 3 classes"):
-        evaluate.judge_again(lambda clip: predict(clip)[:, :2], "w", *where, labels=["a", "b", "c"])
+        evaluate.judge_again(lambda clip: predict(clip)[:, :2], "classify", "w", *where, labels=["a", "b", "c"])
 
 
 def _changed(which: list[_classed.Video], **changes: object) -> list[_classed.Video]:
@@ -290,7 +290,7 @@ def test_a_descriptor_is_averaged_over_the_video_and_then_made_a_unit_vector(
 
 SPACED: dict[str, object] = {
     "footage": "films", "group": {"pattern": r"(?P<group>\d)"}, "max_reject_fraction": 0.5,
-    "subclips": {"count": 2, "seconds": 2.0},
+    "subclips": {"count": 2, "seconds": 2.0, "start_seconds": 0.0},
     "frames": {"height_px": 8, "width_px": 8, "gray": True, "every_frames": 1},
     "clips": {"length_frames": 3, "step_frames": 2, "train_stride_frames": 5, "stride_frames": 12},
     "split": {"test": ["2"]},

@@ -1,0 +1,90 @@
+"""Functions of arrays for answers that are scores: errors, rank correlation, explained variance, and how far off a new
+answer may be.
+
+`score` is the truth and `predicted` the answer, float64 (n,), on one scale. What n counts, films or subclips, is the
+caller's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks import metrics
+from tasks.metrics import Floats, Interval
+
+METRICS = ("mse", "mae", "spearman", "r2")
+LEVEL = 0.8  # of the interval about a new film's answer
+FEWEST_RESIDUALS = 2
+
+
+def squared_error(score: Any, predicted: Any) -> Floats:
+    """In squared points of the scale: (n,)."""
+    error: Floats = np.square(np.asarray(predicted, np.float64) - np.asarray(score, np.float64))
+    return error
+
+
+def absolute_error(score: Any, predicted: Any) -> Floats:
+    """In points of the scale: (n,)."""
+    error: Floats = np.abs(np.asarray(predicted, np.float64) - np.asarray(score, np.float64))
+    return error
+
+
+def spearman(score: Floats, predicted: Floats) -> float:
+    """Correlation of the ranks, -1 to 1, equal values sharing their mean rank; NaN where all of one side are equal."""
+    from scipy.stats import rankdata
+
+    if np.ptp(score) == 0.0 or np.ptp(predicted) == 0.0:
+        return math.nan
+    one, other = (ranks - ranks.mean() for ranks in (rankdata(score), rankdata(predicted)))
+    return float(np.clip((one @ other) / np.sqrt((one @ one) * (other @ other)), -1.0, 1.0))
+
+
+def r2(score: Floats, predicted: Floats) -> float:
+    """The explained share of the scores' variance about their own mean: 1 is perfect, below 0 is worse than answering
+    that mean, which nobody knows beforehand; NaN where all scores are equal."""
+    if np.ptp(score) == 0.0:
+        return math.nan
+    return float(1.0 - squared_error(score, predicted).sum() / np.square(score - score.mean()).sum())
+
+
+def figures(score: Floats, predicted: Floats, groups: Sequence[str], *, samples: int, seed: int) -> dict[str, Interval]:
+    """Every one of `METRICS`, with intervals over whole groups (see `metrics.bootstrap`)."""
+    drawn = {"samples": samples, "seed": seed}
+    return {
+        "mse": metrics.bootstrap(squared_error(score, predicted), groups, **drawn),
+        "mae": metrics.bootstrap(absolute_error(score, predicted), groups, **drawn),
+        "spearman": metrics.bootstrap_statistic(lambda i: spearman(score[i], predicted[i]), groups, **drawn),
+        "r2": metrics.bootstrap_statistic(lambda i: r2(score[i], predicted[i]), groups, **drawn),
+    }
+
+
+def conformal(residuals: NDArray[Any], level: float = LEVEL) -> dict[str, Any] | None:
+    """How far a new film's score may lie from its answer: split conformal prediction (Vovk et al. 2005, section 4.1;
+    Lei et al. 2018, algorithm 2).
+
+    The half width is the k-th smallest of the n absolute residuals, k = ceil((n + 1) level). It promises that answer
+    plus and minus the half width holds the score of a new film with a probability of at least `level`, whatever the
+    model and the distribution, if the new film and these are exchangeable: drawn alike, and none of them seen in
+    training. The probability is over the draw of these films too, and over all films, not over films like the new one;
+    films that come in groups, and a new one of none of them, are not quite exchangeable.
+
+    Args:
+        residuals: (n,), of films that the model was not trained on; their sign does not matter.
+
+    Returns:
+        `level`: as asked, or n / (n + 1), the highest that n films can promise; `half_width`, in points of the scale;
+        `films`: n. None for fewer than two.
+    """
+    distance = np.sort(np.abs(np.asarray(residuals, np.float64)))
+    n = len(distance)
+    if n < FEWEST_RESIDUALS:
+        return None
+    k = math.ceil((n + 1) * level - 1e-9)  # 0.8 x 10 is a little more than 8
+    if k > n:
+        k, level = n, n / (n + 1)
+    return {"level": float(level), "half_width": float(distance[k - 1]), "films": n}
