@@ -48,7 +48,7 @@ def run_stage(a: argparse.Namespace) -> None:
         case "footage":
             from tasks import render
 
-            render.run(p.rendering(a.name), a.out)
+            render.run(p.rendering(a.name), a.out, workers())
         case "subclips":
             from tasks import subclips
 
@@ -66,8 +66,7 @@ def run_stage(a: argparse.Namespace) -> None:
 
             cpu.keep_freed_memory()
             recipe = p.recipe(a.name)
-            sampled = p.dataset(recipe.dataset).frames
-            train.run(a.name, recipe, sampled, a.frames, a.clips, a.out, a.timing, a.state)
+            train.run(a.name, recipe, p.dataset(recipe.dataset), a.frames, a.clips, a.out, a.timing, a.state)
         case "evaluate":
             from tasks import cpu, evaluate
 

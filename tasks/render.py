@@ -1,5 +1,5 @@
 """The built-in footage, drawn, the same bytes for the same settings: human actions here, streets in `render_streets`,
-directions of motion in `render_directions`.
+directions of motion in `render_directions`, trailers in `render_trailers`.
 
     <out_dir>/<action>/performer<NN>_<action>.mp4      H.264, yuv420p, NN = 01 ... performers
 
@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from tasks import files, media
 from tasks.drawing import actions, bodies, cast, clothes, figures, scenery
 from tasks.drawing.figures import Array
-from tasks.params import Rendered, RenderedActions, RenderedStreets
+from tasks.params import Rendered, RenderedActions, RenderedDirections, RenderedStreets
 from tasks.render_directions import render_directions
 from tasks.render_streets import render_streets
+from tasks.render_trailers import render_trailers
 
 CANVAS_SCALE = 2  # pixels drawn for each pixel written, along each side
 STATURE = 0.69  # a person of mean height, in picture heights: arms raised in a jump still fit
@@ -32,14 +33,16 @@ SENSOR_NOISE = 1.6  # standard deviation, grey levels of 255
 CRF = 18
 
 
-def run(settings: Rendered, out_dir: Path) -> None:
+def run(settings: Rendered, out_dir: Path, workers: int = 1) -> None:
     """Draw what the settings describe; an existing `out_dir` is replaced, and only once the new one is complete."""
     if isinstance(settings, RenderedActions):
         render_actions(out_dir, **settings.model_dump(exclude={"draw"}))
     elif isinstance(settings, RenderedStreets):
         render_streets(out_dir, settings)
-    else:
+    elif isinstance(settings, RenderedDirections):
         render_directions(out_dir, settings)
+    else:
+        render_trailers(out_dir, settings, workers)
 
 
 def render_actions(

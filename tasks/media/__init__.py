@@ -1,25 +1,28 @@
 """The only module that opens media: what a file really holds, its frames in order, images, subclip files.
 
-Its parts are `video` (containers), `sound`, `readers` (PyAV and decord), `shots` (scene filters) and `encode`
-(ffmpeg); the rest of Rushes imports this one.
+Its parts are `video` and `packets` (containers), `sound`, `readers` (PyAV and decord), `spans` (seeking), `shots`
+(scene filters) and `encode` (ffmpeg); the rest of Rushes imports this one.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tasks.media.containers import encode_film
 from tasks.media.encode import Frame, encode_video
+from tasks.media.errors import MediaError
 from tasks.media.readers import Converter, witnessed
 from tasks.media.shots import Scene, scenes, video_scenes
 from tasks.media.sound import Sound, sound_of
-from tasks.media.video import MAX_FRAME_PIXELS, MediaError, VideoInfo, probe
+from tasks.media.spans import Span, along, joined
+from tasks.media.video import MAX_FRAME_PIXELS, VideoInfo, probe
 
 __all__ = [
     "Frame",
@@ -28,6 +31,7 @@ __all__ = [
     "Sound",
     "VideoInfo",
     "cut",
+    "encode_film",
     "encode_video",
     "image_size",
     "probe",
@@ -46,6 +50,7 @@ IMAGE_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "PPM")
 def read_frames(
     path: Path,
     *,
+    spans: Sequence[Span] | None = None,
     choose: Callable[[float], bool] | None = None,
     until_seconds: float = math.inf,
     threads: int = 0,
@@ -55,7 +60,10 @@ def read_frames(
     """The frames of a video in the order they are shown, from the first on.
 
     Args:
-        choose: called once for each frame with its time; frames it declines are decoded but not converted. None: all.
+        spans: only frames in these, half-open in seconds, ascending without overlap; they are sought from the key frame
+            before each where that spares decoding and gives the same frames. None: from the first frame on.
+        choose: called once for each frame in the spans with its time; frames it declines are decoded but not
+            converted. None: all.
         until_seconds: stop before the first frame at or after this time.
         threads: decoder threads; 0: as many as there are cores. The frames do not depend on it.
         info: what `probe` said, if it was asked already.
@@ -66,12 +74,19 @@ def read_frames(
         (source frame number from 0, time in seconds, uint8 RGB (height, width, 3) upright with square pixels).
 
     Raises:
-        MediaError: the file is damaged before its end, or the readers disagree. Frames yielded before were sound.
+        MediaError: the file is damaged before its end, or before that of the last span as far as it is decoded, or the
+            readers disagree. Frames yielded before were sound.
+        ValueError: a span is empty, or they overlap or are not in order.
     """
     info = info or probe(path)
-    convert = Converter(path, info if run_ahead else dataclasses.replace(info, decord_is_exact=False), threads)
+    if spans is not None and len(whole := joined(spans)) == 1 and whole[0][0] <= 0:
+        spans, until_seconds = None, min(until_seconds, whole[0][1])  # nothing to seek
+    if spans is not None or not run_ahead:
+        info = dataclasses.replace(info, decord_is_exact=False)  # decord would begin at the first frame
+    convert = Converter(path, info, threads)
+    frames = witnessed(path, info, threads) if spans is None else along(path, info, spans, threads)
     try:
-        for number, seconds, frame in witnessed(path, info, threads):
+        for number, seconds, frame in frames:
             if seconds >= until_seconds:
                 return
             wanted = choose is None or choose(seconds)
