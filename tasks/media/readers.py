@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from tasks.media.encode import Frame
-from tasks.media.video import MediaError, VideoInfo, open_video
+from tasks.media.errors import MediaError
+from tasks.media.video import VideoInfo, open_video
 
 SPOT_CHECK_FRAMES = 64  # every so many frames decord's pixels are compared with PyAV's
 SPOT_CHECK_LEVELS = 4
