@@ -10,8 +10,6 @@
 
 from __future__ import annotations
 
-import itertools
-import subprocess
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,8 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks import files
-from tasks.media.encode import STUCK_SECONDS, Frame, _feed, _last_words
+from tasks.media.encode import Frame, pour
 
 _X264: dict[str, Any] = {"vcodec": "libx264", "preset": "veryfast", "crf": 20}
 CODECS: dict[str, dict[str, Any]] = {
@@ -61,37 +58,24 @@ def encode_film(
     """
     if path.suffix not in CODECS:
         raise ValueError(f"{path.name}: films are written as {', '.join(CODECS)}; give it one of these suffixes")
-    iterator = iter(frames)
-    first = next(iterator, None)
-    if first is None:
-        raise ValueError(f"no frame to write to {path}")
-    with (
-        files.replacing(path) as temporary,
-        tempfile.NamedTemporaryFile(suffix=".s16le") as samples,
-        tempfile.TemporaryFile() as log,
-    ):
+    with tempfile.NamedTemporaryFile(suffix=".s16le") as samples:
         samples.write(np.ascontiguousarray(sound, "<i2").tobytes())
         samples.flush()
-        command = _command(first.shape, frames_per_second, Path(samples.name), samples_per_second, temporary)
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log)
-        try:
-            _feed(process, itertools.chain([first], iterator), first.shape, path, STUCK_SECONDS)
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-        if process.returncode != 0:
-            raise ValueError(f"ffmpeg could not write {path} (exit {process.returncode}); it said: {_last_words(log)}")
+
+        def command(height_px: int, width_px: int, output: Path) -> list[str]:
+            return _command(height_px, width_px, frames_per_second, Path(samples.name), samples_per_second, output)
+
+        pour(frames, path, command)
 
 
 def _command(
-    shape: tuple[int, ...], frames_per_second: float, samples: Path, samples_per_second: int, output: Path
+    height_px: int, width_px: int, frames_per_second: float, samples: Path, samples_per_second: int, output: Path
 ) -> list[str]:
     import ffmpeg
     import imageio_ffmpeg
 
     rate = repr(float(frames_per_second))
-    pictures = ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{shape[1]}x{shape[0]}", framerate=rate)
+    pictures = ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{width_px}x{height_px}", framerate=rate)
     colours = {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709", "color_range": "tv"}
     graph = ffmpeg.output(
         pictures.filter("scale", out_color_matrix="bt709", out_range="tv", flags="accurate_rnd+full_chroma_int"),

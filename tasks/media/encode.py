@@ -7,7 +7,7 @@ import itertools
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +17,7 @@ from tasks import files
 from tasks.media.sound import Sound
 
 STUCK_SECONDS = 600.0
+BLOCK_BYTES = 2**20  # at least so much goes to ffmpeg at once: a watchdog for every small frame takes longer than it
 
 Frame = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -35,7 +36,7 @@ def encode_video(
 
     Equal frames give equal bytes (one encoder thread, no dates). A frame of odd height or width is widened by its own
     edge, because yuv420p needs even sizes. Frames are taken one by one, as fast as ffmpeg takes them: a film of any
-    length goes through in the memory of a few.
+    length goes through in the memory of a few, or of a MiB.
 
     Args:
         frames: uint8 RGB, each (height, width, 3), all of one shape.
@@ -47,6 +48,24 @@ def encode_video(
     Raises:
         ValueError: no frame, a frame of another shape or dtype, or ffmpeg's own words when it fails.
     """
+
+    def command(height_px: int, width_px: int, output: Path) -> list[str]:
+        return _command(height_px, width_px, frames_per_second, crf, all_key_frames, sound, output)
+
+    pour(frames, path, command, stuck_seconds)
+
+
+def pour(
+    frames: Iterable[Frame],
+    path: Path,
+    command: Callable[[int, int, Path], list[str]],
+    stuck_seconds: float = STUCK_SECONDS,
+) -> None:
+    """Give frames to the ffmpeg that `command(height_px, width_px, output)` starts, on its standard input, atomically.
+
+    Raises:
+        ValueError: as `encode_video`.
+    """
     iterator = iter(frames)
     first = next(iterator, None)
     if first is None:
@@ -55,7 +74,7 @@ def encode_video(
         raise ValueError(f"frames for {path} have to be uint8 (height, width, 3), got {first.dtype} {first.shape}")
     with files.replacing(path) as temporary, tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            _command(first.shape[0], first.shape[1], frames_per_second, crf, all_key_frames, sound, temporary),
+            command(first.shape[0], first.shape[1], temporary),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=log,
@@ -74,14 +93,20 @@ def _feed(
     process: subprocess.Popen[bytes], frames: Iterable[Frame], shape: tuple[int, ...], path: Path, stuck_seconds: float
 ) -> None:
     odd = ((0, shape[0] % 2), (0, shape[1] % 2), (0, 0))
+    block = bytearray()
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError), process.stdin as pipe:  # ffmpeg's exit status says what went wrong
         for frame in frames:
             if frame.shape != shape or frame.dtype != np.uint8:
                 process.kill()
                 raise ValueError(f"a frame for {path} is {frame.dtype} {frame.shape}, the first was uint8 {shape}")
-            with _killed_after(process, stuck_seconds):
-                pipe.write(np.pad(frame, odd, mode="edge").tobytes())
+            block += (np.pad(frame, odd, mode="edge") if any(map(any, odd)) else frame).tobytes()
+            if len(block) >= BLOCK_BYTES:
+                with _killed_after(process, stuck_seconds):
+                    pipe.write(block)
+                block = bytearray()
+        with _killed_after(process, stuck_seconds):
+            pipe.write(block)
     with _killed_after(process, stuck_seconds):
         process.wait()
 
