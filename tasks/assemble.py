@@ -8,6 +8,7 @@ data/clips/<dataset>/clips.parquet   one row a clip
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +37,8 @@ class ClipRow:
     split: str
     group: str
     label: str
+    film: str  # the title its rating stands under; empty where there are no ratings
+    score: float  # NaN: none
     first_frame: int  # number of the first frame in the source
     first_seconds: float
 
@@ -84,18 +87,20 @@ def list_clips(dataset: Dataset, sources: Sequence[StoredSource], division: Divi
         rows = rows_of[source.source]
         stride = dataset.clips.train_stride_frames if split == "train" else dataset.clips.stride_frames
         numbers, seconds = rows["source_frame"].tolist(), rows["time_seconds"].tolist()
-        for span, first in sampling.span_windows(rows["span"].tolist(), dataset.clips, stride):
+        for span, first, length in sampling.span_windows(rows["span"].tolist(), dataset.clips, stride):
             clips.append(
                 ClipRow(
                     clip=len(clips),
                     source=source.source,
                     span=span,
                     first_row=first,
-                    length=dataset.clips.length_frames,
+                    length=length,
                     step=dataset.clips.step_frames,
                     split=split,
                     group=source.group,
                     label=source.label,
+                    film=source.film,
+                    score=math.nan if source.score is None else source.score,
                     first_frame=numbers[first],
                     first_seconds=seconds[first],
                 )

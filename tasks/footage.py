@@ -44,6 +44,8 @@ class Source:
     claimed_frames: int | None
     duration_seconds: float  # gaps counted
     note: str = ""
+    film: str = ""  # the title that its rating stands under
+    score: float | None = None  # its rating
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +95,7 @@ def open_frames(
     source: Source,
     *,
     sampler: sampling.SpanSampler | None = None,
+    spans: Sequence[sampling.Span] | None = None,
     until_seconds: float = math.inf,
     threads: int = 0,
     lost: Callable[[str], None] | None = None,
@@ -105,6 +108,8 @@ def open_frames(
     Args:
         sampler: called with the time of every frame; frames it declines are left out. None: all frames. It is told of
             every gap in a folder's numbers.
+        spans: only the frames in these, half-open in seconds, ascending; what lies before and between is not decoded
+            where a video's key frames allow it (see `media.read_frames`). None: from the first frame on.
         until_seconds: stop before the first frame at or after this time.
         lost: called with what is wrong where an image of a folder does not decode, which leaves a gap.
         run_ahead: false for who takes long over a frame (see `media.read_frames`).
@@ -113,10 +118,12 @@ def open_frames(
         MediaError: the source does not decode whole, or none of a folder's images can be used.
     """
     path = footage / source.path
-    choose = sampler or sampling.SpanSampler([(0.0, math.inf)])
+    choose = sampler or sampling.SpanSampler(spans or [(0.0, math.inf)])
+    if spans is not None:
+        until_seconds = min(until_seconds, spans[-1][1])
     if source.kind == "video":
         yield from media.read_frames(
-            path, choose=choose, until_seconds=until_seconds, threads=threads, run_ahead=run_ahead
+            path, spans=spans, choose=choose, until_seconds=until_seconds, threads=threads, run_ahead=run_ahead
         )
     elif source.kind == "strip":
         rate = source.frames_per_second or NOMINAL_FRAMES_PER_SECOND

@@ -84,15 +84,14 @@ def run(dataset: Dataset, footage: Path, cuts: Path, out: Path, workers: int) ->
 def decode(job: _Job) -> _Done:
     """Decode one source into its store; in a worker."""
     source, frames = job.source, job.frames
-    sampler = sampling.SpanSampler(job.spans, frames.every_frames)
+    sampler = sampling.SpanSampler(job.spans, frames.every_frames, frames.frames_per_second)
     settings = stores.settings_hash(source, frames, job.spans)
     index: list[tuple[int, int, float]] = []
     lost: list[str] = []
 
     def pictures() -> Iterator[media.Frame]:
-        end_seconds = job.spans[-1][1] if job.spans else 0.0
         for number, seconds, frame in footage_.open_frames(
-            job.footage, source, sampler=sampler, until_seconds=end_seconds, threads=job.threads, lost=lost.append
+            job.footage, source, sampler=sampler, spans=job.spans, threads=job.threads, lost=lost.append
         ):
             index.append((sampler.span, number, seconds))
             yield media.resize(frame, frames.height_px, frames.width_px, frames.fit, frames.gray)

@@ -89,7 +89,7 @@ def write(root: Path, videos: Sequence[Video]) -> tuple[Path, Path]:
             )
         )
         about = {"source": video.source, "span": 0, "length": T, "step": 1, "split": video.split}
-        about |= {"group": video.group, "label": video.label}
+        about |= {"group": video.group, "label": video.label, "film": "", "score": float("nan")}
         rows += [about | {"first_row": f, "first_frame": f, "first_seconds": f / 25} for f in (0, T)]
     tables.write(frames / "sources.csv", StoredSource, sources)
     stored = [(video.source, 0, row, row, row / 25) for video in videos for row in range(2 * T)]

@@ -46,7 +46,7 @@ def test_manifest_and_summary(tmp_path: Path) -> None:
     table["source"] = table["source"].str[:9]
     assert list(table.columns) == [
         "clip", "source", "span", "first_row", "length", "step", "split", "group", "label",
-        "first_frame", "first_seconds",
+        "film", "score", "first_frame", "first_seconds",
     ]  # fmt: skip
     assert [
         tuple(row) for row in table[["clip", "source", "first_row", "split", "group", "label"]].values.tolist()
