@@ -78,6 +78,6 @@ def scores(root: Path) -> list[dict[str, Any]]:
             "recipe": recipe, "metric": metric, "score": figure(metric, value),
             "95% interval": interval(metric, primary),
             "best baseline": f"{figure(metric, known[best])} ({best})" if best else "",
-            "gain": figure(metric, value - known[best], gain=True) if best and value is not None else "",
+            "gain": figure(metric, m["gains"][best][metric]["value"], gain=True) if best else "",
         })  # fmt: skip
     return rows

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 KEPT = (  # of an evaluation's metrics.json, in the report's own; what a kind has
     "architecture", "variant", "kind", "dataset", "inputs", "outputs", "latent_floats", "parameters", "labels", "clips",
-    "videos", "groups", "primary", "answers", "gains", "chance", "calibration", "descriptor_floats", "warnings",
+    "videos", "films", "groups", "primary", "answers", "gains", "chance", "calibration", "descriptor_floats", "signal",
+    "by_subclip", "conformal", "ratings", "warnings",
 )  # fmt: skip
 
 
@@ -43,8 +44,8 @@ def run(params: Params, data: Path, out: Path) -> None:
 
     Writes `index.html`, `recipe-<recipe>.html`, `data-<dataset>.html`, `study-<study>-<recipe>.html`, `metrics.json`,
     `plots/answers.csv`, `plots/losses.csv`, and the README's pictures where a recipe was judged: `strip.png` of models
-    that rebuild, `between.png` of models that interpolate, `motion.png` of models that classify. A recipe or dataset
-    without results is shown as such.
+    that rebuild, `between.png` of models that interpolate, `motion.png` of models that classify, `rating.png` of
+    models that rate. A recipe or dataset without results is shown as such.
 
     Args:
         data: holds cuts, frames, clips, runs, timing, evaluation, registry, studies; any of them may be missing.

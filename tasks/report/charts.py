@@ -43,7 +43,7 @@ class Mark:
     dots: tuple[float, ...] = ()  # single values that it is the mean of, small below it
 
 
-def _ticks(low: float, high: float, most: int, whole: bool = False) -> list[float]:
+def ticks_within(low: float, high: float, most: int, whole: bool = False) -> list[float]:
     from matplotlib.ticker import MaxNLocator
 
     values = MaxNLocator(nbins=most, steps=[1, 2, 5, 10] if whole else [1, 2, 2.5, 5, 10], integer=whole).tick_values(
@@ -52,13 +52,13 @@ def _ticks(low: float, high: float, most: int, whole: bool = False) -> list[floa
     return [float(v) for v in values if low - 1e-12 <= v <= high + 1e-12]
 
 
-def _label(value: float, ticks: Sequence[float]) -> str:
+def tick_label(value: float, ticks: Sequence[float]) -> str:
     step = min(np.diff(ticks), default=1.0)
     digits = next((d for d in range(12) if np.isclose(step * 10**d, round(step * 10**d))), 12)
     return f"{value:,.{digits}f}".replace("-", "−")
 
 
-def _range(values: Sequence[float]) -> tuple[float, float]:
+def axis_range(values: Sequence[float]) -> tuple[float, float]:
     """The axis for these values; at least a hundredth of their size, as finer ticks would not fit beside it."""
     low, high = min(values), max(values)
     room = max(0.04 * (high - low), (0.01 * max(abs(low), abs(high), 1e-9) - (high - low)) / 2)
@@ -103,7 +103,7 @@ def line_chart(lines: Sequence[Line], *, x_label: str, y_label: str, title: str,
     if not any(len(x) for _, x, *_ in kept):
         raise ValueError(f"chart {title!r} has no point to draw")
     x_all = np.concatenate([x for _, x, *_ in kept])
-    y_low, y_high = _range(np.concatenate([np.concatenate(k[2:]) for k in kept]).tolist())
+    y_low, y_high = axis_range(np.concatenate([np.concatenate(k[2:]) for k in kept]).tolist())
     bend = np.log if log_x else np.asarray
     x_low, x_high = float(bend(x_all.min())), float(bend(x_all.max()))
     x_high += x_high == x_low
@@ -117,11 +117,11 @@ def line_chart(lines: Sequence[Line], *, x_label: str, y_label: str, title: str,
     if log_x:
         x_ticks = _log_ticks(np.unique(x_all).tolist(), LEFT, WIDTH - RIGHT)
     else:
-        x_ticks = _ticks(x_low, x_high, 6, whole=bool((x_all == x_all.round()).all()))
-    y_ticks = _ticks(y_low, y_high, 5)
+        x_ticks = ticks_within(x_low, x_high, 6, whole=bool((x_all == x_all.round()).all()))
+    y_ticks = ticks_within(y_low, y_high, 5)
     parts = [open_chart(WIDTH, HEIGHT, title)]
-    parts += [_level(float(up(np.asarray(tick))), _label(tick, y_ticks)) for tick in y_ticks]
-    parts += [_below(float(across(np.asarray(tick))), _label(tick, x_ticks)) for tick in x_ticks]
+    parts += [level(float(up(np.asarray(tick))), tick_label(tick, y_ticks)) for tick in y_ticks]
+    parts += [below(float(across(np.asarray(tick))), tick_label(tick, x_ticks)) for tick in x_ticks]
     parts.append(Markup('<path class="axis" d="M{} {}H{}"/>').format(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT))
     parts.append(
         Markup('<text class="tick mid" x="{}" y="{}">{}</text>').format((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5, x_label)
@@ -137,14 +137,20 @@ def line_chart(lines: Sequence[Line], *, x_label: str, y_label: str, title: str,
     return _legend([line.name for line in lines], y_label) + Markup("").join(parts)
 
 
-def _level(y: float, label: str) -> Markup:
-    """A line of the grid with its figure at the left."""
+def level(y: float, label: str) -> Markup:
+    """A line of a line chart's grid with its figure at the left."""
     grid = Markup('<path class="grid" d="M{} {:.1f}H{}"/>').format(LEFT, y, WIDTH - RIGHT)
     return grid + Markup('<text class="tick end" x="{}" y="{:.1f}">{}</text>').format(LEFT - 7, y + 4, label)
 
 
-def _below(x: float, label: str) -> Markup:
+def below(x: float, label: str) -> Markup:
     return Markup('<text class="tick mid" x="{:.1f}" y="{}">{}</text>').format(x, HEIGHT - BOTTOM + 17, label)
+
+
+def box(kind: str, x: float, y: float, width: float, height: float, told: str) -> Markup:
+    """A bar, and what shows under the pointer."""
+    drawn = Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>')
+    return drawn.format(kind, x, y, width, height, told)
 
 
 def _legend(names: Sequence[str], y_label: str) -> Markup:
@@ -163,20 +169,20 @@ def interval_chart(marks: Sequence[Mark], *, x_label: str, title: str, line: flo
     """
     if not marks:
         raise ValueError(f"chart {title!r} has nothing to draw")
-    low, high = _range([v for m in marks for v in (m.low, m.high, *m.dots)] + ([] if line is None else [line]))
+    low, high = axis_range([v for m in marks for v in (m.low, m.high, *m.dots)] + ([] if line is None else [line]))
     height = len(marks) * ROW + BOTTOM
 
     def across(x: float) -> float:
         return LABEL + (x - low) / (high - low) * (WIDTH - LABEL - RIGHT)
 
     parts = [open_chart(WIDTH, height, title)]
-    ticks = _ticks(low, high, 5)
+    ticks = ticks_within(low, high, 5)
     for tick in ticks:
         at = across(tick)
         parts.append(Markup('<path class="grid" d="M{:.1f} 4V{}"/>').format(at, height - BOTTOM))
         where = height - BOTTOM + 17
         parts.append(
-            Markup('<text class="tick mid" x="{:.1f}" y="{}">{}</text>').format(at, where, _label(tick, ticks))
+            Markup('<text class="tick mid" x="{:.1f}" y="{}">{}</text>').format(at, where, tick_label(tick, ticks))
         )
     if line is not None:
         parts.append(Markup('<path class="zero" d="M{:.1f} 4V{}"/>').format(across(line), height - BOTTOM))

@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from tasks.report.charts import open_chart
+from tasks.report.charts import box, open_chart
 
 SIDE, LEFT, RIGHT, TOP, BELOW = (
     250,
@@ -47,7 +47,7 @@ def reliability(bins: Sequence[dict[str, Any]], *, title: str) -> Markup:
         if not one["count"]:
             continue
         _, top = at(0.0, one["accuracy"])
-        parts.append(_box("bin", left + 1, top, right - left - 2, max(bottom - top, 1.0), _told(one)))
+        parts.append(box("bin", left + 1, top, right - left - 2, max(bottom - top, 1.0), _told(one)))
         x, y = at(one["confidence"], one["accuracy"])
         parts.append(Markup('<circle class="dot strong" cx="{:.1f}" cy="{:.1f}" r="4"/>').format(x, y))
         count = Markup('<text class="tick mid small" x="{:.1f}" y="{}">{:,}</text>')
@@ -57,11 +57,6 @@ def reliability(bins: Sequence[dict[str, Any]], *, title: str) -> Markup:
     label = '<text class="tick mid" x="{}" y="{}">confidence; small figures: how many answers</text>'
     parts.append(Markup(label).format(LEFT + SIDE / 2, height - 6))
     return Markup("").join([*parts, Markup("</svg>")])
-
-
-def _box(kind: str, x: float, y: float, width: float, height: float, told: str) -> Markup:
-    box = Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>')
-    return box.format(kind, x, y, width, height, told)
 
 
 def _told(one: dict[str, Any]) -> str:
@@ -93,7 +88,7 @@ def moments(share_T: NDArray[Any], *, title: str) -> Markup:
     for t, share in enumerate(share_T.tolist()):
         height = share / top * MOMENT_HEIGHT
         told = f"frame {t}: {share:.0%} of the saliency"
-        parts.append(_box("fill", t * step + 1, MOMENT_HEIGHT - height, step - 2, height, told))
+        parts.append(box("fill", t * step + 1, MOMENT_HEIGHT - height, step - 2, height, told))
     even = MOMENT_HEIGHT - MOMENT_HEIGHT / top / len(share_T)
     parts.append(Markup('<path class="zero" d="M0 {:.1f}H{}"/>').format(even, MOMENT_WIDTH))
     return Markup("").join([*parts, Markup("</svg>")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.report import rated_data
 from tasks.report.pages import data_href, fact
 from tasks.report.results import csv_if_there, json_if_there, parquet_if_there
 
@@ -15,7 +16,7 @@ SOURCES_SHOWN = 200
 REJECTS_SHOWN = 200
 GROUPS_SHOWN = 40
 SPLITS = ("train", "validation", "test")
-TEXT = ("source", "path", "kind", "label", "group", "stage", "reason", "sha256", "note")
+TEXT = ("source", "path", "kind", "label", "group", "film", "stage", "reason", "sha256", "note")
 
 
 def data_page(dataset: str, data: Path) -> dict[str, Any]:
@@ -38,15 +39,19 @@ def data_page(dataset: str, data: Path) -> dict[str, Any]:
     left_out = 0 if rejects is None else len(rejects)
     if left_out > REJECTS_SHOWN:
         page["more_rejects"] = f"{left_out - REJECTS_SHOWN:,} more are in rejects.csv of the clips."
+    ratings = (summary or {}).get("ratings")
+    page["ratings"] = rated_data.part(ratings, clips, SPLITS) if ratings else None
     if sources is None:
         return page
     page["line"] = f"{len(sources):,} source{'s' * (len(sources) != 1)}"
     if clips is not None:
         clips = clips.assign(group=clips["group"].astype(str), label=clips["label"].astype(str))
         page |= {"splits": _split_rows(clips), "classes": _class_rows(clips)}
-        page["line"] += f", {len(clips):,} clips of {int(clips['length'].max())} frames" if len(clips) else ", no clips"
-    page["line"] += f"; {left_out:,} file{'s' * (left_out != 1)} left out"
-    return page | _source_rows(sources, clips) | {"facts": _facts(sources, clips)}
+        page["line"] += f", {len(clips):,} clips of {_lengths(clips)} frames" if len(clips) else ", no clips"
+    parts = 0 if rejects is None else rated_data.subclips_left_out(rejects, sources)
+    page["line"] += f"; {left_out - parts:,} file{'s' * (left_out - parts != 1)} left out"
+    page["line"] += f", {parts:,} subclip{'s' * (parts != 1)} too" if parts else ""
+    return page | _source_rows(sources, clips) | {"facts": _facts(sources, clips, rated=bool(ratings))}
 
 
 def _latest(name: str, *folders: Path) -> pd.DataFrame | None:
@@ -55,14 +60,21 @@ def _latest(name: str, *folders: Path) -> pd.DataFrame | None:
     return next((table for table in found if table is not None), None)
 
 
-def _facts(sources: pd.DataFrame, clips: pd.DataFrame | None) -> list[dict[str, Any]]:
+def _lengths(clips: pd.DataFrame) -> str:
+    shortest, longest = int(clips["length"].min()), int(clips["length"].max())
+    return f"{longest}" if shortest == longest else f"{shortest} to {longest}"
+
+
+def _facts(sources: pd.DataFrame, clips: pd.DataFrame | None, *, rated: bool) -> list[dict[str, Any]]:
     seconds = float(sources["duration_seconds"].fillna(0).sum())
     facts = [
         fact("Sources", f"{len(sources):,}", ", ".join(sorted(set(sources["kind"])))),
         fact("Footage", f"{seconds / 60:,.1f} min" if seconds >= 60 else f"{seconds:,.1f} s"),
         fact("Groups", f"{sources['group'].nunique():,}"),
-        fact("Classes", f"{len(set(sources['label']) - {''}):,}"),
     ]
+    classes = len(set(sources["label"]) - {""})
+    if classes or not rated:
+        facts.append(fact("Classes", f"{classes:,}"))
     if clips is not None:
         facts.append(fact("Clips", f"{len(clips):,}"))
     return facts

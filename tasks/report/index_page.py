@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from tasks.report import charts, classify_page
+from tasks.report import charts, classify_page, rate_page
 from tasks.report.interpolate_page import given_row
 from tasks.report.kinds import ANSWERS, ARCHITECTURES, IN_A_SENTENCE, KINDS, LINEAR, Kind
 from tasks.report.pages import (
@@ -36,11 +36,13 @@ from tasks.report.results import Result
 from tasks.report.verdicts import against_baselines, against_champion, by_strength, in_order, summary
 from tasks.scores import OF_THE_MODEL
 
+SHOWN = ("reconstruct", "interpolate")  # kinds whose answers are frames
+
 
 def comparisons(results: Sequence[Result]) -> list[Comparison]:
     """The articles' questions: for every pair of the two autoencoders in the same variant on the same dataset, and for
-    every two recipes that answer missing frames of the same dataset; and whether kernels in time are of use, for every
-    recipe beside its image-only network."""
+    every two recipes that answer missing frames, or rate films, of the same dataset; and whether kernels in time are of
+    use, for every recipe beside its image-only network."""
     found = []
     judged = [r for r in results if r.metrics]
     for one, other in itertools.product(judged, judged):
@@ -48,8 +50,8 @@ def comparisons(results: Sequence[Result]) -> list[Comparison]:
         alike = one.recipe.config.get("variant") == other.recipe.config.get("variant")
         if asked and alike and one.recipe.dataset == other.recipe.dataset:
             found.append(compare(one.judged, other.judged, one.recipe.evaluation))
-    for one, other in itertools.combinations([r for r in judged if r.kind == "interpolate"], 2):
-        if one.recipe.dataset == other.recipe.dataset:
+    for one, other in itertools.combinations([r for r in judged if r.kind in ("interpolate", "regress")], 2):
+        if (one.kind, one.recipe.dataset) == (other.kind, other.recipe.dataset):
             found.append(compare_variants(one.judged, other.judged, one.recipe.evaluation))
     named = [r for r in judged if r.kind == "classify"]
     for deep, flat in itertools.product(named, named):
@@ -64,6 +66,8 @@ def _answer(kind: str, results: Sequence[Result]) -> dict[str, Any] | None:
     said = [c.sentence for c in comparisons(results)]
     if kind == "classify":
         return classify_page.question(results, said)
+    if kind == "regress":
+        return rate_page.question(results, said)
     if kind == "interpolate":
         fades = [
             beats_the_cross_fade(r.judged, r.metrics["gains"]["cross_fade"]["psnr_db"]) for r in results if r.metrics
@@ -105,7 +109,7 @@ def index_set(dataset: str, kind: str, results: Sequence[Result]) -> dict[str, A
         "chart": _answer_chart(scored, told, first) if scored else None,
         "gains": _gain_chart(judged) if judged else None,
         "bar": scale,
-        "showcase": [] if kind == "classify" else _showcase(judged, scale["scale"]),
+        "showcase": _showcase(judged, scale["scale"]) if kind in SHOWN else [],
         "named": classify_page.showcase(judged) if kind == "classify" else None,
     }
 
@@ -185,10 +189,11 @@ def _answer_chart(scored: Sequence[dict[str, Any]], kind: Kind, first: dict[str,
         if row["scores"][measure.key]["low"] is not None:
             name = f"{row['of']}, SVM" if row["part"] else row["name"]
             marks.append(mark(name, row["scores"][measure.key], measure, strong=not row["baseline"]))
-    marks.sort(key=lambda m: -m.value)
+    marks.sort(key=lambda m: measure.cost(m.value))
     chance = first.get("chance") if first else None
     line = None if chance is None else chance * measure.factor
     label = f"{measure.name}, {measure.unit}" + ("" if line is None else "; dashed: chance")
+    label += "; lower is better" * (measure.best == "lowest")
     title = f"{measure.name} of every answer with its 95% interval"
     return charts.interval_chart(marks, x_label=label, title=title, line=line)
 
@@ -199,7 +204,7 @@ def _gain_chart(judged: Sequence[Result]) -> dict[str, Any]:
     rival, measure = strongest(judged[0].metrics), KINDS[judged[0].kind].primary
     marks = [mark for r in judged if r.metrics for mark in gain_marks(r.metrics, rival, r.name)]
     title = "Gain over " + ("the best linear answer" if rival == LINEAR else IN_A_SENTENCE[rival])
-    label = f"{measure.gap_unit} above it"
+    label = f"{measure.gap_unit} {measure.better_side} it"
     return {"title": title, "chart": charts.interval_chart(marks, x_label=label, title=title, line=0.0)}
 
 

@@ -26,6 +26,9 @@ ANSWERS = {
     "majority_class": "Majority class",
     "mean_frame_svm": "Mean frame, linear SVM",
     "difference_energy_svm": "Difference energy, linear SVM",
+    "training_mean": "Training mean",
+    "frames_ridge": "Mean frame features, ridge",
+    "pace_ridge": "Cut rate, light, motion, ridge",
 }
 IN_A_SENTENCE = {
     DESCRIPTOR_SVM: "the linear SVM on its descriptor",
@@ -40,8 +43,13 @@ IN_A_SENTENCE = {
     "majority_class": "the majority class",
     "mean_frame_svm": "the linear SVM on the mean frame",
     "difference_energy_svm": "the linear SVM on difference energy",
+    "training_mean": "the training mean",
+    "frames_ridge": "the ridge on mean frame features",
+    "pace_ridge": "the ridge on cut rate, light and motion",
 }
-ARCHITECTURES = {"conv3d_autoencoder": "3-D CNN", "gru_autoencoder": "GRU", "pix2pix": "pix2pix", "c3d": "C3D"}
+ARCHITECTURES = {
+    "conv3d_autoencoder": "3-D CNN", "gru_autoencoder": "GRU", "pix2pix": "pix2pix", "c3d": "C3D", "lrcn": "LRCN",
+}  # fmt: skip
 CLASSIFIERS = ("c3d",)  # what a recipe of these is for can be said before it is trained
 LINEAR = "patch_pca_chosen"
 
@@ -70,7 +78,7 @@ class Measure:
 
     def told(self, value: float) -> str:
         """With its unit: 31.25 dB, 96.4%."""
-        return self.number(value) + ("%" if self.unit == "%" else f" {self.unit}")
+        return self.number(value) + ("%" if self.unit == "%" else f" {self.unit}".rstrip())
 
     def gap(self, value: float, sign: bool = False) -> str:
         """A difference of two values with its unit: 0.50 dB, 23.1 points."""
@@ -88,6 +96,15 @@ class Measure:
         if self.best == "nearest to one":
             return abs(math.log(max(value, 1e-9)))
         return value if self.best == "lowest" else -value
+
+    @property
+    def worse_side(self) -> str:
+        """Where what is worse lies."""
+        return "above" if self.best == "lowest" else "below"
+
+    @property
+    def better_side(self) -> str:
+        return "below" if self.best == "lowest" else "above"
 
 
 PSNR = Measure("psnr_db", "PSNR", "dB")
@@ -111,6 +128,11 @@ PRECISION = _share("precision", "Precision")
 CONFIDENCE = _share("confidence", "Confidence")
 CALIBRATION_ERROR = _share("expected_error", "Calibration error")
 LOG_LOSS = Measure("log_loss", "Log loss", "nats", best="lowest")
+RATING_MSE = Measure("mse", "MSE", "points²", best="lowest")
+RATING_MAE = Measure("mae", "MAE", "points", best="lowest")
+SPEARMAN = Measure("spearman", "Spearman")
+R2 = Measure("r2", "R²")
+RATING = Measure("score", "Rating", "points")
 
 
 @dataclass(frozen=True)
@@ -184,6 +206,19 @@ KINDS = {
         item="source",
         heading="Unseen videos named rightly",
         validation=Measure("accuracy", "Accuracy", "%", digits=1, factor=100.0),
+    ),
+    "regress": Kind(
+        does="rating films",
+        primary=RATING_MSE,
+        ranged=(RATING_MSE, RATING_MAE),
+        plain=(SPEARMAN, R2),
+        all=(RATING_MSE, RATING_MAE, SPEARMAN, R2),
+        gained=((RATING_MSE, ""),),
+        floats=("Features", "floats"),
+        items="films",
+        item="film",
+        heading="Error on unseen films",
+        validation=RATING_MSE,
     ),
 }
 

@@ -83,6 +83,10 @@ def basis(result: dict[str, Any]) -> str:
     of = f"of group{'s' * (len(groups) > 1)} {named}"
     if "moving_fraction" in result:
         return f"{result['clips']:,} held-out clips {of}; {result['moving_fraction']:.0%} of the pixels move."
+    if "films" in result:
+        alone = len(groups) == result["films"]
+        many = f"{result['films']:,} held-out film{'s' * (result['films'] != 1)}"
+        return f"{many} ({result['clips']:,} clips), {'each a group of its own' if alone else of}."
     classes = f"{len(result['labels'])} classes"
     return f"{result['videos']:,} held-out videos ({result['clips']:,} clips) {of}; {classes}."
 

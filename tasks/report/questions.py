@@ -151,25 +151,27 @@ def beats_the_cross_fade(judged: Judged, gain: dict[str, Any]) -> str:
 
 
 def compare_variants(first: Judged, second: Judged, settings: Evaluation) -> Comparison:
-    """One sentence on which of two variants answers the missing frames of unseen clips better. The training is each
-    variant's own, so nothing is asked of its length."""
-    refused = _other_clips(first, second)
+    """One sentence on which of two variants answers better: the missing frames of unseen clips, the ratings of unseen
+    films. The training is each variant's own, so nothing is asked of its length."""
+    kind = KINDS[first.kind]
+    measure = kind.primary
+    refused = _other_clips(first, second, measure)
     if refused:
         return refused
     if first.places != second.places:
         said = (
             f"Not comparable: {first.name} and {second.name} are not given the same frames or do not answer the same."
         )
-        return Comparison(first.name, second.name, False, None, said)
+        return Comparison(first.name, second.name, False, None, said, measure.key)
     gain, basis = _paired(first, second, settings)
     who = _variant(first), _variant(second)
     if outcome(gain, first.groups) == "open":
-        why = undecided(gain, PSNR, first.groups)
+        why = undecided(gain, measure, first.groups)
         said = f"neither {who[0]} nor {who[1]} can be said to answer better: {why}"
     else:
-        better, worse = who if gain["value"] > 0 else who[::-1]
-        said = f"{better} is {PSNR.gap(abs(gain['value']))} ahead of {worse}"
-    return Comparison(first.name, second.name, True, gain, f"On the same clips, {said} ({basis}).")
+        better, worse = who if measure.cost(gain["value"]) < 0 else who[::-1]
+        said = f"{better} is {measure.gap(abs(gain['value']))} ahead of {worse}"
+    return Comparison(first.name, second.name, True, gain, f"On the same {kind.items}, {said} ({basis}).", measure.key)
 
 
 DEPTH = "kernel_depth"

@@ -1,5 +1,5 @@
-"""The README's pictures: clips rebuilt by each architecture, frames answered between two that were given, and what a
-network that sees motion is worth beside one that does not."""
+"""The README's pictures: clips rebuilt by each architecture, frames answered between two that were given, what a
+network that sees motion is worth beside one that does not, and films beside the ratings that were predicted."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks import files, pictures
+from tasks.report import rating_picture
 from tasks.report.kinds import ANSWERS, ARCHITECTURES, KINDS, VIDEO_ACCURACY
 from tasks.report.pages import bar, error_strip
 from tasks.report.questions import DEPTH, THE_QUESTION, image_only
@@ -20,14 +21,14 @@ MOTION_CLASSES, MOTION_LETTERS = 4, 14  # that have room
 
 
 def write(sets: Sequence[Sequence[Result]], folder: Path) -> None:
-    """`strip.png`, `between.png` and `motion.png`, each of the first set of its kind that was judged; the last rather
-    of a set with an image-only network in it.
+    """`strip.png`, `between.png`, `motion.png` and `rating.png`, each of the first set of its kind that was judged;
+    `motion.png` rather of a set with an image-only network in it.
 
     Args:
         sets: recipes of one dataset and kind.
     """
     of_kind = {"reconstruct": (_rebuilt, "strip.png"), "interpolate": (_between, "between.png")}
-    of_kind["classify"] = (_motion, "motion.png")
+    of_kind |= {"classify": (_motion, "motion.png"), "regress": (_rated, "rating.png")}
     for members in sorted(sets, key=lambda those: not any(image_only(r.config) for r in those if r.examples)):
         draw, name = of_kind[members[0].kind]
         if not (folder / name).exists():
@@ -122,6 +123,15 @@ def _motion(members: Sequence[Result], path: Path) -> None:
     caption = f"{first.metrics['videos']} unseen videos named rightly, with 95% intervals; dashed: chance"
     with files.replacing(path) as temporary:
         temporary.write_bytes(pictures.png(pictures.beside(left, right, caption)))
+
+
+def _rated(members: Sequence[Result], path: Path) -> None:
+    """What the recipe with the least error rates."""
+    judged = [r for r in members if r.metrics and r.examples is not None]
+    if judged:
+        best = min(judged, key=lambda r: r.metrics["primary"]["value"] if r.metrics else 0.0)
+        with files.replacing(path) as temporary:
+            temporary.write_bytes(pictures.png(rating_picture.draw(best)))
 
 
 def _called(result: Result) -> str:

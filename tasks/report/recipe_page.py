@@ -1,5 +1,5 @@
 """What stands on every recipe's page of the report, as plain values for the template; the parts of one kind of model
-stand in `reconstruct_page`, `interpolate_page` and `classify_page`."""
+stand in `reconstruct_page`, `interpolate_page`, `classify_page` and `rate_page`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from tasks.report import charts, classify_page, interpolate_page, reconstruct_page
+from tasks.report import charts, classify_page, interpolate_page, rate_page, reconstruct_page
 from tasks.report.kinds import ANSWERS, ARCHITECTURES, KINDS, Kind
 from tasks.report.pages import basis, best_of, data_href
 from tasks.report.questions import Comparison
@@ -23,6 +23,7 @@ PARTS = {
     "reconstruct": reconstruct_page.part,
     "interpolate": interpolate_page.part,
     "classify": classify_page.part,
+    "regress": rate_page.part,
 }
 SMOOTHED = 20  # points of the loss curve that one point of its smooth line rests on, at most
 
@@ -47,6 +48,7 @@ def recipe_page(
         "result": result.metrics,
         "settings": _settings(result),
         "task": None,
+        "answer": None,
         "own_verdicts": [],
         "warnings": [],
     }
@@ -101,7 +103,8 @@ def _validation_chart(history: pd.DataFrame, kind: Kind) -> Markup | None:
     known = history[history[column].notna()]
     lines = [charts.Line("validation", known["step"].tolist(), (known[column] * measure.factor).tolist())]
     title = f"{measure.name} on the validation split by step"
-    return charts.line_chart(lines, x_label="step", y_label=f"{measure.name}, {measure.unit}", title=title)
+    label = f"{measure.name}, {measure.unit}" + "; lower is better" * (measure.best == "lowest")
+    return charts.line_chart(lines, x_label="step", y_label=label, title=title)
 
 
 def _history_charts(result: Result) -> dict[str, Markup | None]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tasks import files
 from tasks.metrics import METRICS
 from tasks.params import Dataset, Params, Recipe
-from tasks.report.kinds import CLASSIFIERS, KINDS, VIDEO_ACCURACY
+from tasks.report.kinds import CLASSIFIERS, KINDS, RATING_MSE, VIDEO_ACCURACY
 from tasks.report.questions import Judged
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ BESIDE_THE_WEIGHTS = (  # settings of a training that only decide where and how 
 TEXT = ("source", "group", "label", "answer", "predicted", "level", "features")
 NUMBERS = (
     *METRICS, "frames_per_second", "duration_seconds", "recall", "low", "high", "precision", "accuracy", "confidence",
-    "video_accuracy",
+    "video_accuracy", "score",
 )  # fmt: skip
 
 
@@ -45,6 +45,7 @@ class Result:
     metrics: dict[str, Any] | None
     clips: pd.DataFrame | None  # all answers
     videos: pd.DataFrame | None  # all answers, of models that classify
+    films: pd.DataFrame | None  # all answers, of models that rate
     tables: dict[str, pd.DataFrame]  # those of `TABLES` that are there
     examples: dict[str, NDArray[Any]] | None
     record: dict[str, Any] | None  # the registry's
@@ -96,6 +97,9 @@ class Result:
         if KINDS[self.kind].item == "source":
             assert self.videos is not None
             rows = self.videos.assign(**{VIDEO_ACCURACY.key: self.videos["correct"].astype(float)})
+        elif KINDS[self.kind].item == "film":
+            assert self.films is not None
+            rows = self.films.assign(**{RATING_MSE.key: self.films["error"] ** 2})
         else:
             assert self.clips is not None
             rows = self.clips
@@ -116,6 +120,8 @@ def load(params: Params, data: Path) -> list[Result]:
 def _meant_for(recipe: Recipe, dataset: Dataset) -> str:
     if recipe.architecture in CLASSIFIERS:
         return "classify"
+    if dataset.ratings is not None:
+        return "regress"
     return "reconstruct" if dataset.clips.gap_frames is None else "interpolate"
 
 
@@ -137,6 +143,7 @@ def _load(name: str, recipe: Recipe, dataset: Dataset, data: Path) -> Result:
         metrics=metrics,
         clips=parquet_if_there(evaluation / "clips.parquet"),
         videos=parquet_if_there(evaluation / "videos.parquet"),
+        films=parquet_if_there(evaluation / "films.parquet"),
         tables={table: rows for table, rows in tables.items() if rows is not None},
         examples=examples,
         record=json_if_there(data / "registry" / f"{name}.json"),

@@ -75,7 +75,7 @@ def against_baselines(result: dict[str, Any]) -> list[Verdict]:
         told = told if result["latent_floats"] is None else f"{floats:,} floats; {told}"
         said = {
             "better": f"Beats {name} by {by}",
-            "worse": f"Does not beat {name}: {by} below it",
+            "worse": f"Does not beat {name}: {by} {measure.worse_side} it",
             "open": f"Not shown to beat {name}: {undecided(gain, measure, groups)}",
         }[outcome(gain, groups)]
         verdicts.append(Verdict(answer, outcome(gain, groups), f"{said} ({told})."))

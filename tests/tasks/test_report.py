@@ -20,7 +20,7 @@ from PIL import Image
 from tasks import media, params, pictures, report
 from tasks.files import read_json, write_json
 from tasks.params import Params
-from tasks.report import charts, class_charts, films, scatter
+from tasks.report import charts, class_charts, films, scatter, thumbnails
 from tests.tasks import _classified, _judged, _panned
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -527,7 +527,7 @@ def test_pictures_among_the_points_cover_nothing() -> None:
     assert len(boxes) == drawn.count('class="seen"') >= 3
     for n, (left, top, width) in enumerate(boxes):
         for other_left, other_top, _ in boxes[:n]:
-            assert abs(left - other_left) >= width or abs(top - other_top) >= scatter.PICTURE_PX
+            assert abs(left - other_left) >= width or abs(top - other_top) >= thumbnails.PICTURE_PX
     assert len(boxes) + drawn.count('class="peek"') == 4
     assert drawn.count("missed") == 1
     assert "v3: a, taken for b" in drawn
