@@ -36,12 +36,16 @@ def absolute_error(score: Any, predicted: Any) -> Floats:
 
 def spearman(score: Floats, predicted: Floats) -> float:
     """Correlation of the ranks, -1 to 1, equal values sharing their mean rank; NaN where all of one side are equal."""
-    from scipy.stats import rankdata
-
     if np.ptp(score) == 0.0 or np.ptp(predicted) == 0.0:
         return math.nan
-    one, other = (ranks - ranks.mean() for ranks in (rankdata(score), rankdata(predicted)))
+    one, other = (ranks - ranks.mean() for ranks in (_ranks(score), _ranks(predicted)))
     return float(np.clip((one @ other) / np.sqrt((one @ one) * (other @ other)), -1.0, 1.0))
+
+
+def _ranks(values: Floats) -> Floats:
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: Floats = (np.cumsum(count) - (count - 1) / 2)[place]
+    return ranks
 
 
 def r2(score: Floats, predicted: Floats) -> float:
