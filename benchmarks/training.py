@@ -113,7 +113,7 @@ def ours(
             },
         })  # fmt: skip
         place = folder / str(steps)
-        train.run("bench", recipe, d.frames, frames, clips, place / "run", place / "timing.json", place / "state")
+        train.run("bench", recipe, d, frames, clips, place / "run", place / "timing.json", place / "state")
         seconds[steps] = float(read_json(place / "timing.json")["train_seconds"])
     return (seconds[STEPS["many"]] - seconds[STEPS["few"]]) / (STEPS["many"] - STEPS["few"])
 

@@ -14,6 +14,7 @@ WEIGHTS = "weights.safetensors"
 DESCRIPTION = "model.json"
 HISTORY = "history.csv"
 SAMPLES = "samples"
+TWIN = "twin"  # a run folder inside: weights and `model.json` of the same recipe, trained on a split by subclip
 
 
 def save_run(out: Path, model: VideoModel, description: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from models import VideoModel
+from models._sequence import within
 from tasks.params import Augment
 
 
@@ -54,15 +55,20 @@ def check(a: Augment, shape_THWC: tuple[int, int, int, int], sizes: Sequence[tup
     )
 
 
-def augment(clip_BTHWC: Tensor, a: Augment) -> Tensor:
+def augment(clip_BTHWC: Tensor, a: Augment, length_B: Tensor | None = None) -> Tensor:
     """Vary each clip of a batch on its own, all frames of a clip alike; uint8 in, uint8 out, same device, and same
     shape but for `load_` and `crop_` sizes.
 
     Draws from torch's global generator on the CPU, which the training loop seeds anew at every step.
+
+    Args:
+        length_B: int64 (B,), on the clips' device: how many frames each clip has. What lies behind them stays 0, and
+            stays behind them. None: all are frames.
     """
     clip_BTHWC = _scaled(clip_BTHWC, a.load_height_px, a.load_width_px)
     B, T, H, W, _ = clip_BTHWC.shape
-    time_BT = _axis(B, T, T, 0, a.reverse)
+    end_B1 = length_B.cpu()[:, None] if a.reverse and length_B is not None else None
+    time_BT = _axis(B, T, T, 0, a.reverse, end_B1)
     row_BH = _axis(B, H, a.crop_height_px or H, a.shift_px, False)
     column_BW = _axis(B, W, a.crop_width_px or W, a.shift_px, a.mirror)
     gain_B, offset_B = 1.0 + a.gain * _symmetric(B), 255.0 * a.offset * _symmetric(B)
@@ -79,8 +85,12 @@ def augment(clip_BTHWC: Tensor, a: Augment) -> Tensor:
         return clip_BTHWC
     values = clip_BTHWC.to(torch.float32)
     mean_B1111 = values.mean((1, 2, 3, 4), keepdim=True)
+    if length_B is not None:  # of the frames alone
+        mean_B1111 = mean_B1111 * (T / length_B[:, None, None, None, None])
     gain_B1111, offset_B1111 = (v.to(device)[:, None, None, None, None] for v in (gain_B, offset_B))
     values = (values - mean_B1111) * gain_B1111 + mean_B1111 + offset_B1111
+    if length_B is not None:
+        values *= within(length_B, T)[:, :, None, None, None]
     return values.round().clamp(0, 255).to(torch.uint8)
 
 
@@ -106,13 +116,15 @@ def _zoomed(clip_THWC: Tensor, zoom: float) -> Tensor:
     return _scaled(part, H, W)[0]
 
 
-def _axis(batch: int, length: int, kept: int, shift: int, flip: bool) -> Tensor:
-    """Where each clip's positions along one axis are read from: a part of it, moved, the edge repeated, or flipped."""
+def _axis(batch: int, length: int, kept: int, shift: int, flip: bool, end_B1: Tensor | None = None) -> Tensor:
+    """Where each clip's positions along one axis are read from: a part of it, moved, the edge repeated, or flipped.
+    With `end_B1`, (B, 1), only what lies before it is flipped."""
     index = torch.arange(kept).expand(batch, kept)
     if shift:
         index = (index + torch.randint(-shift, shift + 1, (batch, 1))).clamp(0, kept - 1)
     if flip:
-        index = torch.where(torch.rand(batch, 1) < 0.5, kept - 1 - index, index)
+        flipped = ((kept if end_B1 is None else end_B1) - 1 - index) % kept
+        index = torch.where(torch.rand(batch, 1) < 0.5, flipped, index)
     return index + torch.randint(0, length - kept + 1, (batch, 1)) if kept < length else index
 
 

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,7 +23,11 @@ from torch import Tensor
 from tasks import stores
 from tasks.clips import ClipDataset
 
-# clip: uint8 (B, T, H, W, C); label: int64 (B,), places in the data set's `labels`, which classifiers alone read
+if TYPE_CHECKING:
+    import pandas as pd
+
+# clip: uint8 (B, T, H, W, C), shorter ones filled up with 0; label: int64 (B,), places in the data set's `labels`;
+# score: float32 (B,), the film's rating, NaN where there is none
 Batch = dict[str, Tensor]
 Fetch = Callable[[np.ndarray], Batch]
 
@@ -64,6 +69,14 @@ def balanced_indices(seed: int, step: int, batch_clips: int, groups: Sequence[np
     return indices
 
 
+def alike(table: pd.DataFrame, balance: str) -> list[np.ndarray] | None:
+    """The clips of every class or group, which then come equally often; None where every clip does."""
+    if balance == "clips":
+        return None
+    kind = table["group" if balance == "groups" else "label"].to_numpy()
+    return [rows.to_numpy() for _, rows in table.index.to_series().groupby(kind)]
+
+
 @functools.lru_cache(maxsize=1024)
 def _permutation(seed: int, epoch: int, clips: int) -> np.ndarray:
     key = np.array([seed % 2**64, epoch], np.uint64)
@@ -81,7 +94,7 @@ def evenly_spaced(clips: int, wanted: int) -> np.ndarray:
 
 
 def reader(dataset: ClipDataset, frames: Path, device: torch.device) -> tuple[Fetch, bool]:
-    """How clips and their labels reach the device, and whether they already lie there.
+    """How clips, their labels and scores reach the device, and whether they already lie there.
 
     On an accelerator the frame stores are copied over once if they fit (frames, not clips: overlapping clips share
     them); otherwise clips are read from the memory-mapped stores and sent as uint8.
@@ -92,10 +105,11 @@ def reader(dataset: ClipDataset, frames: Path, device: torch.device) -> tuple[Fe
         if sum(lengths.values()) * math.prod(dataset.shape[1:]) < RESIDENT_FRACTION * free_bytes:
             return resident(dataset, frames, lengths, device), True
 
-    labels_N = _labels(dataset)
+    known = _known(dataset)
 
     def fetch(indices: np.ndarray) -> Batch:
-        batch = {"clip": torch.from_numpy(dataset.clips(indices)), "label": labels_N[torch.from_numpy(indices)]}
+        chosen = torch.from_numpy(indices)
+        batch = {"clip": torch.from_numpy(dataset.clips(indices)), **{k: v[chosen] for k, v in known.items()}}
         return {k: v.pin_memory() for k, v in batch.items()} if device.type == "cuda" else batch
 
     return fetch, False
@@ -113,19 +127,26 @@ def resident(dataset: ClipDataset, frames: Path, lengths: dict[str, int], device
         frames_NHWC[offsets[source] : offsets[source] + length] = torch.from_numpy(store).to(device)
     table = dataset.table
     first = table["source"].map(offsets).to_numpy(np.int64) + table["first_row"].to_numpy(np.int64)
-    rows = first[:, None] + table["step"].to_numpy(np.int64)[:, None] * np.arange(dataset.shape[0])
-    rows_NT, labels_N = torch.from_numpy(rows).to(device), _labels(dataset).to(device)
+    last_N1 = table["length"].to_numpy(np.int64)[:, None] - 1
+    place_T = np.arange(dataset.shape[0])
+    rows = first[:, None] + table["step"].to_numpy(np.int64)[:, None] * np.minimum(place_T, last_N1)
+    rows_NT, filling_NT = torch.from_numpy(rows).to(device), torch.from_numpy(place_T > last_N1).to(device)
+    known, unequal = {k: v.to(device) for k, v in _known(dataset).items()}, bool((place_T > last_N1).any())
 
     def fetch(indices: np.ndarray) -> Batch:
         chosen = torch.from_numpy(indices).to(device)
-        return {"clip": frames_NHWC[rows_NT[chosen]], "label": labels_N[chosen]}
+        clip_BTHWC = frames_NHWC[rows_NT[chosen]]
+        if unequal:
+            clip_BTHWC.masked_fill_(filling_NT[chosen][:, :, None, None, None], 0)
+        return {"clip": clip_BTHWC, **{k: v[chosen] for k, v in known.items()}}
 
     return fetch
 
 
-def _labels(dataset: ClipDataset) -> Tensor:
-    """The class of every clip, int64 (N,)."""
-    return torch.from_numpy(np.searchsorted(dataset.labels, dataset.table["label"].tolist()).astype(np.int64))
+def _known(dataset: ClipDataset) -> Batch:
+    """What is known of every clip: `label`, int64 (N,), and `score`, float32 (N,)."""
+    labels = np.searchsorted(dataset.labels, dataset.table["label"].tolist()).astype(np.int64)
+    return {"label": torch.from_numpy(labels), "score": torch.from_numpy(dataset.scores.astype(np.float32))}
 
 
 def lengths_of(dataset: ClipDataset, frames: Path) -> dict[str, int]:

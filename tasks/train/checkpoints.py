@@ -4,6 +4,8 @@ state/
   settings.json            what the state belongs to: settings, data, code of the model
   step_00000200.safetensors  weights, moving average, moments; step, history and sums as JSON in its header
   step_00000200.json       written last: the SHA-256 of the file above. Without it the checkpoint does not count
+  samples/                 pictures
+  twin/                    checkpoints of the second training, where there is one (`tasks.train.data.open_twin`)
   trainer.lock, trainer.pid  held while a trainer runs
 """
 
@@ -29,6 +31,7 @@ from torch.optim import Optimizer
 from tasks.files import read_json, replacing, sha256_of, write_json, write_text
 
 KEPT = 2
+TWIN = "twin"
 _STEM = re.compile(r"step_\d{8}")
 
 
@@ -94,7 +97,8 @@ def clear(state: Path) -> None:
     (state / "settings.json").unlink(missing_ok=True)
     for path in [*state.glob("step_*"), *state.glob(".step_*")]:
         path.unlink(missing_ok=True)
-    shutil.rmtree(state / "samples", ignore_errors=True)
+    for folder in ("samples", TWIN):
+        shutil.rmtree(state / folder, ignore_errors=True)
 
 
 def save(state: Path, step: int, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """Looking at a model while it trains: a picture of what it makes of a few clips, figures on the validation split.
 
 Frames are answered with frames: truth over answer, and PSNR. Classes with probabilities: the clip, its class and the
-likeliest classes beside it, and accuracy and log loss.
+likeliest classes beside it, and accuracy and log loss. Ratings with a number: the clip, its film's rating and the
+answer, and squared and absolute error.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models import VideoModel
+from models._sequence import lengths
 from tasks.classification import log_loss
 from tasks.files import replacing
 from tasks.train.batches import Batch, evenly_spaced, reader
 from tasks.train.data import Data
 
 SHOWN_CLIPS = 4
-SHOWN_CLASSIFIED = 8  # of which each takes one row, and several classes are to be seen
+SHOWN_ROWS = 8  # of classes and ratings, where each clip takes one row, and several are to be seen
 VALIDATION_CLIPS = 64
 GAP_PX = 2
 _MSE_FLOOR = 1e-10  # 100 dB: an exact answer would otherwise be infinite
@@ -30,6 +32,8 @@ ROW_PX = 72  # at least: room for four lines of text
 STRIP_FRAMES = 8
 TEXT_WIDTH_PX, LINE_PX, LETTER_PX, LETTERS = 220, 17, 13, 24
 PAPER, PENCIL, RIGHT, WRONG = (250, 250, 248), (40, 40, 40), (0, 120, 60), (190, 30, 30)
+
+Line = tuple[str, tuple[int, int, int]]  # of text: words and colour
 
 
 @torch.no_grad()
@@ -43,20 +47,22 @@ def look(path: Path, model: VideoModel, data: Data, batch_clips: int) -> dict[st
         figures on at most 64 evenly spaced validation clips, by the names of the history's columns; none without such
         a split.
     """
-    classifies = model.kind == "classify"
+    one_answer = model.kind in ("classify", "regress")
     fetch, _ = reader(data.shown, data.frames, torch.device("cpu"))
-    shown = fetch(evenly_spaced(len(data.shown), SHOWN_CLASSIFIED if classifies else SHOWN_CLIPS))
+    shown = fetch(evenly_spaced(len(data.shown), SHOWN_ROWS if one_answer else SHOWN_CLIPS))
     device = next(model.parameters()).device
     clip_BTHWC = shown["clip"].to(device)
     answer = model.predict(clip_BTHWC[:, list(model.inputs)]).cpu()
-    if classifies:
+    if model.kind == "classify":
         picture = classes_picture(shown["clip"].numpy(), shown["label"].tolist(), answer, data.shown.labels)
+    elif model.kind == "regress":
+        picture = ratings_picture(shown["clip"], shown["score"].tolist(), answer.tolist())
     else:
         picture = frames_picture(shown["clip"][:, list(model.outputs)], answer)
     _write(path, picture)
     if data.validation is None:
         return {}
-    measure: Callable[[VideoModel, Batch], dict[str, Tensor]] = classification if classifies else psnr
+    measure = MEASURES.get(model.kind, psnr)
     chosen = evenly_spaced(len(data.validation), VALIDATION_CLIPS)
     found: list[dict[str, Tensor]] = []
     for start in range(0, len(chosen), batch_clips):
@@ -81,6 +87,18 @@ def classification(model: VideoModel, batch: Batch) -> dict[str, Tensor]:
     }
 
 
+def regression(model: VideoModel, batch: Batch) -> dict[str, Tensor]:
+    """Of each clip the squared and the absolute error of its rating."""
+    error_B = model.predict(batch["clip"]).double() - batch["score"]
+    return {"mse": error_B.square(), "mae": error_B.abs()}
+
+
+MEASURES: dict[str, Callable[[VideoModel, Batch], dict[str, Tensor]]] = {
+    "classify": classification,
+    "regress": regression,
+}
+
+
 def frames_picture(truth_BMHWC: Tensor, answer_BMHWC: Tensor) -> NDArray[np.uint8]:
     """For each clip the true frames (uint8) at the places answered, and the answers (0 to 1) in the row below."""
     outputs = (answer_BMHWC * 255.0).round().to(torch.uint8)
@@ -97,26 +115,44 @@ def classes_picture(
     clip_BTHWC: NDArray[np.uint8], truth: Sequence[int], probability_BK: Tensor, labels: Sequence[str]
 ) -> NDArray[np.uint8]:
     """For each clip a strip of its frames, and beside it the true class and the likeliest three with their shares."""
-    from PIL import Image, ImageDraw, ImageFont
-
-    clips, frames, height, width, channels = clip_BTHWC.shape
-    factor = max(1, -(-ROW_PX // height))
-    strip = clip_BTHWC[:, evenly_spaced(frames, STRIP_FRAMES)].repeat(factor, 2).repeat(factor, 3)
-    strip = np.repeat(strip, 3, 4) if channels == 1 else strip
-    row_px, column_px = height * factor + GAP_PX, width * factor + GAP_PX
-    left = strip.shape[1] * column_px
-    page = Image.new("RGB", (left + TEXT_WIDTH_PX, clips * row_px), PAPER)
-    pen, font = ImageDraw.Draw(page), ImageFont.load_default(size=LETTER_PX)
-    for row, (true, probability_K) in enumerate(zip(truth, probability_BK, strict=True)):
-        for column, frame in enumerate(strip[row]):
-            page.paste(Image.fromarray(frame), (column * column_px, row * row_px))
-        pen.text((left + 6, row * row_px), f"is  {_short(labels[true])}", fill=PENCIL, font=font)
+    beside: list[list[Line]] = []
+    for true, probability_K in zip(truth, probability_BK, strict=True):
+        lines: list[Line] = [(f"is  {_short(labels[true])}", PENCIL)]
         best = probability_K.topk(min(3, len(labels)))
         for line, (share, place) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True), start=1):
-            words = f"{100 * share:3.0f} %  {_short(labels[place])}"
-            colour = PENCIL
+            words, colour = f"{100 * share:3.0f} %  {_short(labels[place])}", PENCIL
             if line == 1:
                 words, colour = (words, RIGHT) if place == true else (f"{words}  (wrong)", WRONG)
+            lines.append((words, colour))
+        beside.append(lines)
+    return _strips(list(clip_BTHWC), beside)
+
+
+def ratings_picture(clip_BTHWC: Tensor, truth: Sequence[float], answer: Sequence[float]) -> NDArray[np.uint8]:
+    """For each clip a strip of its frames, without what fills it up, and beside it the film's rating and the answer."""
+    clips = [clip[:length].numpy() for clip, length in zip(clip_BTHWC, lengths(clip_BTHWC).tolist(), strict=True)]
+    beside: list[list[Line]] = [
+        [(f"is  {true:.2f}", PENCIL), (f"answered  {said:.2f}  ({said - true:+.2f})", PENCIL)]
+        for true, said in zip(truth, answer, strict=True)
+    ]
+    return _strips(clips, beside)
+
+
+def _strips(clips: Sequence[NDArray[np.uint8]], beside: Sequence[Sequence[Line]]) -> NDArray[np.uint8]:
+    """A row for each clip (T, H, W, C), of any T: at most `STRIP_FRAMES` of its frames, and lines of text."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    height, width = clips[0].shape[1:3]
+    factor = max(1, -(-ROW_PX // height))
+    row_px, column_px = height * factor + GAP_PX, width * factor + GAP_PX
+    left = min(STRIP_FRAMES, max(len(clip) for clip in clips)) * column_px
+    page = Image.new("RGB", (left + TEXT_WIDTH_PX, len(clips) * row_px), PAPER)
+    pen, font = ImageDraw.Draw(page), ImageFont.load_default(size=LETTER_PX)
+    for row, (clip_THWC, lines) in enumerate(zip(clips, beside, strict=True)):
+        strip = clip_THWC[evenly_spaced(len(clip_THWC), STRIP_FRAMES)].repeat(factor, 1).repeat(factor, 2)
+        for column, frame in enumerate(np.repeat(strip, 3, 3) if strip.shape[3] == 1 else strip):
+            page.paste(Image.fromarray(frame), (column * column_px, row * row_px))
+        for line, (words, colour) in enumerate(lines):
             pen.text((left + 6, row * row_px + line * LINE_PX), words, fill=colour, font=font)
     return np.asarray(page)
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import lightning_fabric
 import numpy as np
@@ -27,18 +27,16 @@ from torch import Tensor, nn
 
 import models
 from models import VideoModel
+from models._sequence import lengths
 from tasks.exits import DivergedError
 from tasks.params import Recipe
 from tasks.train import checkpoints, samples
 from tasks.train.augment import augment, check, sizes_taken
-from tasks.train.batches import Batch, ahead, balanced_indices, batch_indices, evenly_spaced, reader, step_seed
+from tasks.train.batches import Batch, ahead, alike, balanced_indices, batch_indices, evenly_spaced, reader, step_seed
 from tasks.train.checkpoints import Checkpoint
 from tasks.train.data import Data, config_of
 from tasks.train.means import Means
 from tasks.train.optimise import learning, learning_rate, make_optimizer, moving_average
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 INITIALISE_BYTES = 256 * 2**20  # training clips shown to `initialise`, evenly spaced over the split
 Row = dict[str, float]
@@ -46,10 +44,13 @@ Row = dict[str, float]
 
 @dataclass(frozen=True)
 class Listener:
-    """Who hears of a row of the history (completed steps, values), of a picture, and of steps going by."""
+    """Who hears of a row of the history (completed steps, values), of a picture, and of steps going by.
+
+    Without one for pictures, none is made, and nothing is measured on the validation split.
+    """
 
     row: Callable[[int, Row], None]
-    picture: Callable[[Path], None]
+    picture: Callable[[Path], None] | None
     step: Callable[[int, str], None]
 
 
@@ -71,6 +72,8 @@ class Trainer:
     After `train`, `kept` is the model to keep, `rows` the history and `segments` the seconds spent: one entry for each
     (re)start, up to the last checkpoint that counted.
     """
+
+    segments: list[dict[str, float]]
 
     def __init__(
         self, fabric: lightning_fabric.Fabric, recipe: Recipe, data: Data, state: Path, resume: Checkpoint | None
@@ -101,7 +104,7 @@ class Trainer:
         self.average = moving_average(model, self.t.ema_decay) if self.t.ema_decay else None
         if self.average is not None:
             self.average.eval().requires_grad_(False)
-        self.alike = _alike(data.train.table, self.t.balance)
+        self.alike = alike(data.train.table, self.t.balance)
         self._restore(resume)
 
     def _restore(self, resume: Checkpoint | None) -> None:
@@ -123,16 +126,22 @@ class Trainer:
         assert isinstance(kept, VideoModel)
         return kept
 
-    def segments(self, done: int) -> list[dict[str, float]]:
+    def _spent(self, done: int) -> list[dict[str, float]]:
         """Seconds spent, one entry for each (re)start."""
         return [*self.earlier, {"first_step": self.first, "last_step": done, "seconds": time.monotonic() - self.clock}]
 
-    def train(self, listener: Listener) -> None:
-        """Run the steps that are left.
+    def train(self, listener: Listener, *, save_last: bool) -> None:
+        """Run the steps that are left, if any.
+
+        Args:
+            save_last: also write a checkpoint after the last step, where more is to be done before the state can go.
 
         Raises:
             DivergedError: the loss or a gradient is NaN or infinite; the last checkpoint holds the last good weights.
         """
+        if self.first == self.t.steps:
+            self.segments = self.earlier
+            return
         t, fabric = self.t, self.fabric
         fetch, _ = reader(self.data.train, self.data.frames, fabric.device)
         mine = slice(fabric.global_rank, None, fabric.world_size)
@@ -145,9 +154,10 @@ class Trainer:
             sample = done % t.sample_every_steps == 0 or done == t.steps
             if sample or done % t.log_every_steps == 0:
                 self._row(done, sample, listener)
-            if done % t.checkpoint_every_steps == 0 and done < t.steps:
+            if save_last if done == t.steps else done % t.checkpoint_every_steps == 0:
                 self._save(done)
             listener.step(done, f"loss {self.rows[-1]['loss']:.5g}" if self.rows else "")
+        self.segments = self._spent(t.steps)
 
     def _chosen(self, step: int) -> NDArray[np.int64]:
         """Which training clips step `step` sees, on all processes together."""
@@ -158,7 +168,8 @@ class Trainer:
 
     def _step(self, step: int, batch: Batch) -> None:
         torch.manual_seed(step_seed(self.t.seed, step, self.fabric.global_rank))
-        batch = {**batch, "clip": augment(batch["clip"], self.t.augment)}
+        length_B = lengths(batch["clip"]) if self.model.kind == "regress" else None
+        batch = {**batch, "clip": augment(batch["clip"], self.t.augment, length_B)}
         parts = self.model.active_parts(step / self.t.steps)
         assert self.model.parts[0] in parts  # whose loss is `loss` in every row of the history
         for part in parts:
@@ -204,17 +215,17 @@ class Trainer:
         self._finite(done, sum(v for name, v in means.items() if name.startswith(("loss", "gradient_norm"))))
         row: Row = {"loss": means.pop("loss"), **dict(sorted(means.items()))}
         row["learning_rate"] = learning_rate(self.t, done - 1)
-        if sample and self.fabric.is_global_zero:
-            row |= self._look(done, listener)
+        if sample and listener.picture is not None:
+            row |= self._look(done, listener.picture)
         self.rows.append({"step": done, **row})
         listener.row(done, row)
 
-    def _look(self, done: int, listener: Listener) -> Row:
+    def _look(self, done: int, show: Callable[[Path], None]) -> Row:
         """Write a picture of what the kept model makes of a few clips; measure it on the validation split."""
         path = self.state / "samples" / f"step_{done:08d}.png"
         found = samples.look(path, self.kept.eval(), self.data, self.t.batch_clips)
         self.model.train()
-        listener.picture(path)
+        show(path)
         return found
 
     def _save(self, done: int) -> None:
@@ -227,13 +238,5 @@ class Trainer:
             tensors |= {f"optimizer.{part}.{k}": v for k, v in checkpoints.optimizer_tensors(optimizer).items()}
         if self.average is not None:
             tensors |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
-        record = {"rows": self.rows, "means": means, "segments": self.segments(done)}
+        record = {"rows": self.rows, "means": means, "segments": self._spent(done)}
         checkpoints.save(self.state, done, tensors, record)
-
-
-def _alike(table: pd.DataFrame, balance: str) -> list[NDArray[np.int64]] | None:
-    """The clips of every class or group, which then come equally often; None where every clip does."""
-    if balance == "clips":
-        return None
-    kind = table["group" if balance == "groups" else "label"].to_numpy()
-    return [rows.to_numpy() for _, rows in table.index.to_series().groupby(kind)]

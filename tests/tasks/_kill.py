@@ -16,9 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tasks import modelio, train
+from tasks import modelio
 from tasks.files import sha256_of
-from tasks.train import checkpoints, trainer
+from tasks.train import checkpoints, process, trainer
 from tests.tasks._tiny import know_tiny, train_tiny
 
 
@@ -68,7 +68,7 @@ POINTS: dict[str, Callable[[], None]] = {
     "before old checkpoints are removed": lambda: at_checkpoint(6, "_stems", die),
     "in the last step": lambda: at_step(11),
     "while the run folder is written": lambda: setattr(modelio, "write_json", die),
-    "when all is written": lambda: setattr(train, "write_json", die),  # the last: the timing file
+    "when all is written": lambda: setattr(process, "write_json", die),  # the last: the timing file
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,24 @@ import pandas as pd
 import models
 from tasks import tables
 from tasks.files import sha256_of, write_json
-from tasks.params import Frames, Recipe
+from tasks.params import Dataset, Recipe
 from tasks.stores import StoredSource
 
-SAMPLED = Frames(height_px=8, width_px=8, gray=True, fit="crop", every_frames=2)
+DATASET = Dataset.model_validate({
+    "footage": "footage",
+    "frames": {"height_px": 8, "width_px": 8, "gray": True, "fit": "crop", "every_frames": 2},
+    "clips": {"length_frames": 4},
+    "split": {"test": ["4"]},
+})  # fmt: skip
+RATED = Dataset.model_validate(
+    DATASET.model_dump(exclude={"clips"})
+    | {
+        "clips": {"length_frames": 4, "least_frames": 2},
+        "subclips": {"count": 2, "seconds": 0.16, "start_seconds": 0.04},
+        "shots": {"split": False},
+        "ratings": {"file": "ratings.csv"},
+    }
+)
 ARCHITECTURES = str(Path(__file__).parent / "tiny")
 
 
@@ -70,6 +85,8 @@ def write_clips(root: Path, labels: tuple[str, ...] = ("a",)) -> tuple[Path, Pat
                 "split": split,
                 "group": str(number),
                 "label": label,
+                "film": "",
+                "score": float("nan"),
                 "first_frame": first,
                 "first_seconds": first / 25,
             }
@@ -78,6 +95,28 @@ def write_clips(root: Path, labels: tuple[str, ...] = ("a",)) -> tuple[Path, Pat
     tables.write(frames / "sources.csv", StoredSource, sources)
     pd.DataFrame(rows).rename_axis("clip").reset_index().to_parquet(clips / "clips.parquet", index=False)
     write_json(clips / "summary.json", {"data_sha256": "0" * 64})
+    return frames, clips
+
+
+def write_rated_clips(root: Path) -> tuple[Path, Path]:
+    """The same five sources as films: two subclips each, of 4 frames and of 2 or 3, the brighter the better rated."""
+    frames, clips = write_clips(root)
+    recorded = tables.read(frames / "sources.csv", StoredSource)
+    for number, source in enumerate(recorded):
+        path = frames / f"{source.source}.npy"
+        store = np.load(path).astype(np.float64)
+        np.save(path, (store * 0.3 + 20 + 30 * number).astype(np.uint8))
+        recorded[number] = dataclasses.replace(
+            source, store_sha256=sha256_of(path), film=f"film {number}", score=2.0 + 1.5 * number
+        )
+    tables.write(frames / "sources.csv", StoredSource, recorded)
+    table = pd.read_parquet(clips / "clips.parquet")
+    table = table[table["first_row"].isin([0, 5])].reset_index(drop=True)
+    number = table["source"].str[1:].astype(int)
+    late = table["first_row"] == 5
+    table["span"], table["length"] = late.astype(int), np.where(late, 2 + number % 2, 4)
+    table = table.assign(label="", film=[f"film {n}" for n in number], score=2.0 + 1.5 * number, clip=table.index)
+    table.to_parquet(clips / "clips.parquet", index=False)
     return frames, clips
 
 
@@ -112,6 +151,7 @@ def train_tiny(
     folder: Path,
     config: dict[str, Any] | None = None,
     architecture: str = "tiny_autoencoder",
+    dataset: Dataset = DATASET,
     **training: Any,
 ) -> Path:
     """Train on the clips of `root` into `folder`: `run`, `timing.json` and `state/tiny`. Returns the run folder."""
@@ -120,7 +160,7 @@ def train_tiny(
     train.run(
         "tiny",
         recipe(config, architecture, **training),
-        SAMPLED,
+        dataset,
         root / "frames" / "blobs",
         root / "clips" / "blobs",
         folder / "run",

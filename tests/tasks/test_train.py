@@ -29,7 +29,7 @@ from tasks.train import batches, checkpoints, optimise
 from tasks.train.data import open_data
 from tasks.train.trainer import Trainer
 from tests.tasks import _kill
-from tests.tasks._tiny import SAMPLED, know_tiny, recipe, train_tiny, write_clips
+from tests.tasks._tiny import DATASET, know_tiny, recipe, train_tiny, write_clips
 
 ROOT = Path(__file__).parent.parent.parent
 AWAY = "http://127.0.0.1:9"  # the discard port: nobody listens
@@ -147,7 +147,19 @@ def test_a_run_folder_holds_all_that_the_contract_names(data: Path, tmp_path: Pa
         },
         "labels": ["a"],
         "data_sha256": dataset.data_sha256,
-        "input": {"gray": True, "fit": "crop", "every_frames": 2, "height_px": 8, "width_px": 8, "length_frames": 4},
+        "input": {
+            "gray": True,
+            "fit": "crop",
+            "every_frames": 2,
+            "frames_per_second": None,
+            "height_px": 8,
+            "width_px": 8,
+            "length_frames": 4,
+            "least_frames": None,
+            "stride_frames": 16,
+            "subclips": None,
+            "shots": None,
+        },
     }
     history = pd.read_csv(run / "history.csv")
     assert list(history.columns) == ["step", "loss", "error", "gradient_norm", "learning_rate", "validation_psnr_db"]
@@ -383,7 +395,7 @@ def test_settings_that_do_not_fit_are_refused(data: Path, tmp_path: Path) -> Non
         train.run(
             "x",
             recipe().model_copy(update={"architecture": "nought"}),
-            SAMPLED,
+            DATASET,
             data / "frames" / "blobs",
             data / "clips" / "blobs",
             tmp_path / "run",
@@ -394,7 +406,7 @@ def test_settings_that_do_not_fit_are_refused(data: Path, tmp_path: Path) -> Non
         ValueError, match=r"clips\.parquet does not exist; assemble the data set first: dvc repro assemble@b"
     ):
         train.run(
-            "x", recipe(), SAMPLED, data, tmp_path / "b", tmp_path / "run", tmp_path / "t.json", tmp_path / "state"
+            "x", recipe(), DATASET, data, tmp_path / "b", tmp_path / "run", tmp_path / "t.json", tmp_path / "state"
         )
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match="asks for 1 CUDA device"):
