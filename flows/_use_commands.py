@@ -1,4 +1,5 @@
-"""The commands that use a registered model on footage: `rushes reconstruct`, `interpolate` and `features`."""
+"""The commands that use a registered model on footage: `rushes reconstruct`, `interpolate`, `features` and
+`predict`."""
 
 from __future__ import annotations
 
@@ -105,3 +106,29 @@ def features(
         raise ValueError(f"nothing could be described; {out.with_suffix('.rejects.csv')} says why")
     if not as_json:
         sys.stdout.write(f"\nFeatures: {out}\n")
+
+
+def predict(
+    model: Model,
+    trailers: Annotated[list[Path], typer.Argument(help="Videos, or folders of them; each is a film of its own.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="The .csv to write (replaced if it is there).", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Rate trailers with a registered model: a rating with its interval, from subclips cut as in training."""
+    from tasks import cpu, tracking
+    from tasks.predict import brief
+    from tasks.predict import predict as run_predict
+
+    cpu.keep_freed_memory()
+    trailers, out = [path.absolute() for path in trailers], None if out is None else out.absolute()
+    with in_project():
+        loaded = tracking.load(tracking.resolve(model))
+        done = run_predict(loaded, trailers, out, say=_say)
+    _tables.show(done if as_json else [brief(row) for row in done], as_json)
+    if not done:
+        raise ValueError("nothing could be rated; the reasons stand above")
+    if out is not None and not as_json:
+        sys.stdout.write(f"\nRatings: {out}\n")

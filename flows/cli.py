@@ -135,7 +135,7 @@ def report(
             typer.launch(page.as_uri())
 
 
-for _command in (_use_commands.reconstruct, _use_commands.interpolate, _use_commands.features):
+for _command in (_use_commands.reconstruct, _use_commands.interpolate, _use_commands.features, _use_commands.predict):
     app.command()(_command)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from flows._progress import showing
 from tasks import params, tracking
 
-VIDEOS = {"reconstruct": 3, "interpolate": 1, "classify": 4}
-DONE = {"reconstruct": "reconstructed", "interpolate": "interpolated", "classify": "described"}
+VIDEOS = {"reconstruct": 3, "interpolate": 1, "classify": 4, "regress": 4}
+DONE = {"reconstruct": "reconstructed", "interpolate": "interpolated", "classify": "described", "regress": "rated"}
 TIMES = 4  # slow motion, so many times
 
 
@@ -21,7 +21,7 @@ def demo(root: Path, say: Callable[[str], object] = lambda _: None) -> dict[str,
 
     Returns:
         The files written: `reconstructed` (videos of input, output and error), `interpolated` (slow motion),
-        `described` (tables of descriptors).
+        `described` (tables of descriptors), `rated` (tables of ratings).
     """
     known = params.load(root / "params.yaml")
     written: dict[str, list[Path]] = {done: [] for done in DONE.values()}
@@ -69,11 +69,15 @@ def _use(champion: tracking.Loaded, paths: list[Path], root: Path) -> list[Path]
     """The champion on these sources; what it makes stands below `data/`."""
     from tasks.features import features
     from tasks.interpolate import interpolate
+    from tasks.predict import predict
     from tasks.reconstruct import reconstruct
 
     if champion.kind == "classify":
         table = root / "data" / "features" / f"{champion.recipe}.parquet"
         return [table] if features(champion, paths, table) else []
+    if champion.kind == "regress":
+        table = root / "data" / "ratings" / f"{champion.recipe}.csv"
+        return [table] if predict(champion, paths, table) else []
     if champion.kind == "interpolate":
         out = root / "data" / "interpolations" / champion.recipe
         return [out / row["video"] for row in interpolate(champion, paths, out, times=TIMES, slow=True)]

@@ -111,10 +111,7 @@ def features(
 
 
 def _check(out: Path, stride_frames: int, batch_clips: int) -> None:
-    if out.is_dir():
-        raise ValueError(f"{out} is a folder; name a file to be written, such as {out / 'features.parquet'}")
-    if out.suffix != ".parquet":
-        raise ValueError(f"{out} does not end in .parquet; name {out.with_suffix('.parquet')}")
+    new_footage.require_table(out, "features.parquet")
     for name, value in (("stride_frames", stride_frames), ("batch_clips", batch_clips)):
         if value < 1:
             raise ValueError(f"{name} is {value}; it must be 1 or more")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +22,12 @@ COMMANDS = {  # what a model of each kind is good for
     "reconstruct": "rushes reconstruct {recipe} FOOTAGE",
     "interpolate": "rushes interpolate FOOTAGE --model {recipe}",
     "classify": "rushes features {recipe} FOOTAGE",
+    "regress": "rushes predict {recipe} TRAILER",
 }
 Item = TypeVar("Item")
 Batch = tuple[list[int], list[float], NDArray[np.uint8]]  # of B clips: first frames, their times, (B, T, H, W, C)
+Taken = tuple[int, float, NDArray[np.uint8]]  # number and time in the source, (H, W, C) as the model wants it
+WHOLE: tuple[sampling.Span, ...] = ((0.0, float("inf")),)
 _END = object()
 
 
@@ -92,6 +95,15 @@ def require_kind(model: Registered, kind: str) -> None:
         raise ValueError(f"{model.uri} is of kind {model.kind!r}, not {kind!r}" + (f"; use: {use}" if use else ""))
 
 
+def require_table(out: Path, example: str) -> None:
+    """Raise a ValueError if `out` is a folder, or has not the suffix of the file name `example`."""
+    suffix = Path(example).suffix
+    if out.is_dir():
+        raise ValueError(f"{out} is a folder; name a file to be written, such as {out / example}")
+    if out.suffix != suffix:
+        raise ValueError(f"{out} does not end in {suffix}; name {out.with_suffix(suffix)}")
+
+
 def too_short(frames: int, length_frames: int) -> TooShortError:
     return TooShortError(f"too short: {frames} of the {length_frames} frames that the model needs, at its spacing")
 
@@ -99,6 +111,11 @@ def too_short(frames: int, length_frames: int) -> TooShortError:
 def spacing(input_: dict[str, Any]) -> int:
     """Every how many frames of a source the model takes one (`input_` as in `model.json`)."""
     return int(input_.get("every_frames", 1)) * int(input_.get("step_frames", 1))
+
+
+def sampler(input_: dict[str, Any], spans: Sequence[sampling.Span] = WHOLE) -> sampling.SpanSampler:
+    """Takes the frames of these spans that the model was trained on (`input_` as in `model.json`)."""
+    return sampling.SpanSampler(spans, spacing(input_), input_.get("frames_per_second"))
 
 
 def clip_batches(
@@ -109,47 +126,61 @@ def clip_batches(
     batch_clips: int,
     counts: Counts,
     lost: Callable[[str], None],
+    spans: Sequence[sampling.Span] = WHOLE,
 ) -> Generator[Batch]:
     """The clips of a source, `batch_clips` at a time, in bounded memory; each frame is decoded once.
 
-    A gap in a folder's numbers ends a run of frames: no clip crosses it.
+    They are those of `sampling.span_windows`: a gap in a folder's numbers ends a run of frames, as the end of a span
+    does, and no clip crosses it; where the model was trained on clips that were filled up, a run shorter than a clip is
+    one, filled up with zeros.
 
     Args:
         input_: how footage is read for the model (`model.json`'s section of that name).
         stride_frames: distance between the first frames of neighbouring clips, in frames as the model takes them.
         counts: is filled while this goes on.
         lost: told of images of a folder that do not decode.
+        spans: what is used of the source.
 
     Raises:
         MediaError: see `footage.open_frames`.
-        TooShortError: no run of frames is as long as a clip.
+        TooShortError: no run of frames is as long as a clip has to be.
     """
     i, length = input_, int(input_["length_frames"])
-    sampler = sampling.SpanSampler([(0.0, float("inf"))], every_frames=spacing(input_))
-    recent: deque[tuple[int, float, NDArray[np.uint8]]] = deque(maxlen=length)
-    clips: list[tuple[int, float, NDArray[np.uint8]]] = []
+    least = int(i.get("least_frames") or length)
+    chosen = sampler(i, spans)
+    recent: deque[Taken] = deque(maxlen=length)
+    clips: list[list[Taken]] = []
     run = in_run = longest = 0
-    for number, seconds, frame in footage.open_frames(root, source, sampler=sampler, lost=lost, run_ahead=False):
-        if sampler.span != run:
-            run, in_run = sampler.span, 0
+    for number, seconds, frame in footage.open_frames(
+        root, source, sampler=chosen, spans=spans, lost=lost, run_ahead=False
+    ):
+        if chosen.span != run:
+            if least <= in_run < length:
+                clips.append(list(recent))
+            run, in_run = chosen.span, 0
             recent.clear()
         recent.append((number, seconds, media.resize(frame, i["height_px"], i["width_px"], i["fit"], i["gray"])))
         counts.frames, in_run = counts.frames + 1, in_run + 1
         longest = max(longest, in_run)
         if in_run >= length and (in_run - length) % stride_frames == 0:
-            counts.clips += 1
-            clips.append((recent[0][0], recent[0][1], np.stack([pixels for _, _, pixels in recent])))
-        if len(clips) == batch_clips:
-            yield _stacked(clips)
-            clips = []
-    if clips:
-        yield _stacked(clips)
-    if longest < length:
-        raise too_short(longest, length)
+            clips.append(list(recent))
+        while len(clips) >= batch_clips:
+            yield _stacked(clips[:batch_clips], length, counts)
+            del clips[:batch_clips]
+    if least <= in_run < length:
+        clips.append(list(recent))
+    if longest < least:
+        raise too_short(longest, least)
+    for start in range(0, len(clips), batch_clips):
+        yield _stacked(clips[start : start + batch_clips], length, counts)
 
 
-def _stacked(clips: list[tuple[int, float, NDArray[np.uint8]]]) -> Batch:
-    return [n for n, _, _ in clips], [s for _, s, _ in clips], np.stack([clip for _, _, clip in clips])
+def _stacked(clips: list[list[Taken]], length: int, counts: Counts) -> Batch:
+    counts.clips += len(clips)
+    batch = np.zeros((len(clips), length, *clips[0][0][2].shape), np.uint8)
+    for place, clip in enumerate(clips):
+        batch[place, : len(clip)] = [pixels for _, _, pixels in clip]
+    return [clip[0][0] for clip in clips], [clip[0][1] for clip in clips], batch
 
 
 def ahead(items: Generator[Item], depth: int) -> Iterator[Item]:

@@ -1,0 +1,206 @@
+"""New trailers through a registered model that rates: subclips as in training, a rating of each, their mean.
+
+trailer    0 s    10 s              40 s              70 s              100 s
+subclips          [       0        )[       1        )[       2        )      as in training, snapped as there
+clips             [a][b]            [c][d]            [e  00                  shorter ones filled up with zeros
+rating            the mean over a, b, c, d and e, on the scale of the ratings
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import statistics
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks import footage, media, new_footage, sampling
+from tasks import shots as shots_
+from tasks.params import Shots, Subclips
+from tasks.scores import write_csv
+
+STAGE = "predict"
+BATCH_CLIPS = 4
+AHEAD_BATCHES = 2
+COLUMNS = ["path", "rating", "low", "high", "subclips", "frames"]
+
+
+class Model(new_footage.Registered, Protocol):
+    """A loaded model that rates (see `tracking.Loaded`)."""
+
+    @property
+    def input(self) -> dict[str, Any]: ...
+
+    @property
+    def interval(self) -> dict[str, Any] | None: ...
+
+    @property
+    def score_range(self) -> tuple[float, float] | None: ...
+
+    def predict(self, clip_BTHWC: NDArray[np.uint8]) -> NDArray[np.float32]: ...
+
+
+def predict(
+    model: Model,
+    paths: list[Path],
+    out: Path | None = None,
+    *,
+    batch_clips: int = BATCH_CLIPS,
+    say: Callable[[str], object] = lambda _: None,
+) -> list[dict[str, Any]]:
+    """Rate every trailer in `paths`, in bounded memory; one that cannot be used costs a line, nothing else.
+
+    Args:
+        paths: videos, image strips, frame folders, or folders of them; each trailer is a film of its own.
+        out: a .csv. What stands there is replaced, unless no trailer can be used; `<name>.rejects.csv` beside it says
+            what could not.
+        batch_clips: clips that go through the model at once.
+        say: told what the interval means, and a line a trailer.
+
+    Returns:
+        A row a trailer: `path`, `rating`, `low`, `high` (None where too few films were judged), `subclips` (each with
+        `start_seconds`, `end_seconds`, half-open, and `rating`), `frames` (at the model's spacing).
+
+    Raises:
+        ValueError: a path does not exist, `out` is not possible, or the model is of another kind.
+    """
+    import pandas as pd
+
+    new_footage.require_kind(model, "regress")
+    if out is not None:
+        new_footage.require_table(out, "ratings.csv")
+    say(in_words(model))
+    rows: list[dict[str, Any]] = []
+    rejects: list[new_footage.Reject] = []
+    for root, source in new_footage.sources(paths, STAGE, rejects):
+        try:
+            trailer = _Trailer(root, source, model.input, say)
+            rows.append(_rated(model, trailer, batch_clips))
+            say(f"{source.path}: {rows[-1]['rating']:.2f}, from {len(rows[-1]['subclips'])} subclip(s)")
+            rejects += [{"path": source.path, "stage": STAGE, "reason": reason} for reason in trailer.left_out]
+        except media.MediaError as error:
+            rejects.append({"path": source.path, "stage": STAGE, "reason": error.reason})
+        except new_footage.TooShortError as error:
+            rejects.append({"path": source.path, "stage": STAGE, "reason": str(error)})
+    for reject in rejects:
+        say(f"{reject['path']}: {reject['reason']}")
+    if out is not None:
+        if rows:
+            write_csv(pd.DataFrame([brief(row) for row in rows], columns=COLUMNS), out)
+        write_csv(pd.DataFrame(rejects, columns=new_footage.REJECT_COLUMNS), out.with_suffix(".rejects.csv"))
+    return rows
+
+
+def brief(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as tables have it: `subclips` is how many were rated."""
+    return row | {"subclips": len(row["subclips"])}
+
+
+def in_words(model: Model) -> str:
+    """What the interval of every rating means."""
+    if model.interval is None:
+        return "no interval: too few films were judged that were never trained on"
+    return "{level:.0%} of films like the {films} it was judged on lie within {half_width:.2f} of their rating".format(
+        **model.interval
+    )
+
+
+def clips_of(input_: dict[str, Any], path: Path) -> NDArray[np.uint8]:
+    """All clips of one trailer as the model takes them, uint8 (N, T, H, W, C): what a server that serves it is sent.
+
+    Args:
+        input_: how footage is read for the model (`model.json`'s section of that name).
+
+    Raises:
+        ValueError: `path` cannot be used; the message says why.
+    """
+    rejects: list[new_footage.Reject] = []
+    for root, source in new_footage.sources([path], STAGE, rejects):
+        trailer = _Trailer(root, source, input_, lambda _: None)
+        return np.concatenate([clips for _, _, clips in trailer.batches(BATCH_CLIPS)])
+    raise ValueError(f"{path}: {rejects[0]['reason']}")
+
+
+class _Trailer:
+    """A source, where its subclips lie, and what is known of them so far."""
+
+    def __init__(
+        self, root: Path, source: footage.Source, input_: dict[str, Any], say: Callable[[str], object]
+    ) -> None:
+        """Raises MediaError or TooShortError: it has no subclip."""
+        self.root, self.source, self.input, self.say = root, source, input_, say
+        self.counts = new_footage.Counts()
+        asked = None if input_.get("subclips") is None else Subclips(**input_["subclips"])
+        shots = None if input_.get("shots") is None else Shots(**input_["shots"])
+        starts: list[float] = []
+        if shots is not None and (shots.split or (asked is not None and asked.snap == "shot")):
+            found, broken = shots_.find(root, [(source, source.duration_seconds)], shots.threshold)
+            if broken:
+                raise media.MediaError(root / source.path, broken[0].reason)
+            starts = [shot.start_seconds for shot in found]
+        anchors = _anchors(root, source, asked, starts)
+        self.subclips = sampling.spans(source.duration_seconds, asked, anchors)
+        self.left_out = sampling.left_out(source.duration_seconds, asked, anchors)
+        self.spans = sampling.cut_spans(self.subclips, starts) if shots is not None and shots.split else self.subclips
+        self.ratings: dict[int, list[float]] = {}  # of the clips that begin in each subclip
+        if not self.subclips:
+            raise new_footage.TooShortError("; ".join(self.left_out))
+
+    def batches(self, batch_clips: int) -> Generator[new_footage.Batch]:
+        stride = int(self.input.get("stride_frames", self.input["length_frames"]))
+
+        def lost(image: str) -> None:
+            self.say(f"{self.source.path}: {image} is left out")
+
+        return new_footage.clip_batches(
+            self.root, self.source, self.input, stride, batch_clips, self.counts, lost, self.spans
+        )
+
+    def rated(self, seconds: list[float], ratings_B: NDArray[np.float32]) -> None:
+        """Take the ratings of clips that begin at these times."""
+        starts = [start for start, _ in self.subclips]
+        for at, rating in zip(seconds, ratings_B.tolist(), strict=True):
+            self.ratings.setdefault(bisect.bisect(starts, at) - 1, []).append(rating)
+
+
+def _anchors(root: Path, source: footage.Source, asked: Subclips | None, starts: list[float]) -> Sequence[float]:
+    """Where a subclip may begin; nothing: anywhere."""
+    if asked is None or asked.snap == "none":
+        return ()
+    if asked.snap == "shot":
+        return starts
+    return media.probe(root / source.path).keyframe_seconds if source.kind == "video" else ()
+
+
+def _rated(model: Model, trailer: _Trailer, batch_clips: int) -> dict[str, Any]:
+    """One trailer: frames are decoded while the model computes, and no more than a few batches of clips are held."""
+    assert model.score_range is not None  # it is of kind regress
+    lowest, highest = model.score_range
+    source = trailer.source
+    for _, seconds, clip_BTHWC in new_footage.ahead(trailer.batches(batch_clips), AHEAD_BATCHES):
+        ratings_B = model.predict(clip_BTHWC)
+        if not np.isfinite(ratings_B).all():
+            raise ValueError(f"{model.uri} rates a clip of {source.path} with NaN or infinity; train it again")
+        trailer.rated(seconds, ratings_B)
+
+    def clipped(rating: float) -> float:
+        return min(max(rating, lowest), highest)
+
+    rating = clipped(statistics.fmean(itertools.chain(*trailer.ratings.values())))
+    within = None if model.interval is None else float(model.interval["half_width"])
+    return {
+        "path": source.path,
+        "rating": rating,
+        "low": None if within is None else clipped(rating - within),
+        "high": None if within is None else clipped(rating + within),
+        "subclips": [
+            {"start_seconds": start, "end_seconds": end, "rating": clipped(statistics.fmean(trailer.ratings[place]))}
+            for place, (start, end) in enumerate(trailer.subclips)
+            if place in trailer.ratings
+        ],
+        "frames": trailer.counts.frames,
+    }
