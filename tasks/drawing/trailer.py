@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tasks.drawing import camera_moves, locations
 from tasks.drawing.camera_moves import ACROSS, UP, Move
+from tasks.drawing.place import LUMA, grade
 
 Picture = NDArray[np.uint8]
 
@@ -19,7 +20,7 @@ GRAIN = 2.5  # standard deviation, grey levels of 255
 LOCATIONS = (4, 6)
 FRAMINGS = 4  # tried for every shot, until one is unlike the picture before the cut
 UNLIKE = 0.20  # mean absolute difference of luma, 0 to 1, before exposure
-LUMA = locations.LUMA[None, :]
+EXPOSED = 5  # views of a shot that its exposure is set by
 
 
 @dataclass(frozen=True)
@@ -45,26 +46,18 @@ def shoot(
     script: Script, seen: Seen, *, height_px: int, width_px: int, frames_per_second: float, rng: np.random.Generator
 ) -> Iterator[Picture]:
     """The frames, uint8 (height_px, width_px, 3) RGB, one at a time; `seen` is kept up with them, in place."""
-    aspect = height_px / width_px
-    stills = _stills(height_px, width_px, rng)
+    studio = _Studio(height_px, width_px, frames_per_second, _stills(height_px, width_px, rng), rng)
     grain = _grain(height_px, width_px, rng)
-    place, before = -1, None
+    location, before = -1, None
     for length, speed, luma in zip(script.lengths, script.speeds, script.lumas, strict=True):
-        for _ in range(FRAMINGS):
-            chosen = int(rng.integers(len(stills) - (place >= 0)))
-            chosen += place >= 0 and chosen >= place
-            move = camera_moves.move(length, speed, aspect, frames_per_second, rng)
-            first = _view(stills[chosen], move, 0, height_px, width_px)
-            if before is None or _unlike(before, first) >= UNLIKE:
-                break
-        place = chosen
+        location, move = studio.frame(length, speed, location, before)
         seen.steps += length - 1
-        seen.speed += float(move.speeds(aspect, frames_per_second).sum())
-        samples = [_view(stills[place], move, int(t), height_px, width_px) for t in np.linspace(0, length - 1, 5)]
+        seen.speed += float(move.speeds(height_px / width_px, frames_per_second).sum())
+        samples = [studio.view(location, move, int(frame)) for frame in np.linspace(0, length - 1, EXPOSED)]
         curve = _exposure(np.concatenate(samples), luma)
         before = samples[-1]
         for frame in range(length):
-            picture = cv2.LUT(_view(stills[place], move, frame, height_px, width_px), curve)
+            picture = cv2.LUT(studio.view(location, move, frame), curve)
             top, left = rng.integers(0, (height_px, width_px))
             picture = cv2.add(picture, grain[top : top + height_px, left : left + width_px], dtype=cv2.CV_8U)
             seen.frames += 1
@@ -72,12 +65,45 @@ def shoot(
             yield picture
 
 
+@dataclass(frozen=True)
+class _Studio:
+    """A film's locations, and the camera before them."""
+
+    height_px: int
+    width_px: int
+    frames_per_second: float
+    stills: list[Picture]
+    rng: np.random.Generator
+
+    def frame(self, length: int, speed: float, location: int, before: Picture | None) -> tuple[int, Move]:
+        """A move over another location than the last, begun where the picture is unlike the one before the cut."""
+        others = [number for number in range(len(self.stills)) if number != location]
+        for _ in range(FRAMINGS):
+            chosen = others[int(self.rng.integers(len(others)))]
+            move = camera_moves.move(length, speed, self.height_px / self.width_px, self.frames_per_second, self.rng)
+            if before is None or _unlike(before, self.view(chosen, move, 0)) >= UNLIKE:
+                break
+        return chosen, move
+
+    def view(self, location: int, move: Move, frame: int) -> Picture:
+        """What the camera sees, before exposure."""
+        step = SHARPNESS * float(np.exp(-move.zoom[frame]))
+        across = -step if move.mirrored else step
+        x, y = move.middle[frame] * SHARPNESS * self.width_px - 0.5
+        back = np.array(
+            [[across, 0, x - across * (self.width_px - 1) / 2], [0, step, y - step * (self.height_px - 1) / 2]]
+        )
+        size, how = (self.width_px, self.height_px), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        seen: Picture = cv2.warpAffine(self.stills[location], back, size, flags=how, borderMode=cv2.BORDER_REFLECT_101)
+        return seen
+
+
 def _stills(height_px: int, width_px: int, rng: np.random.Generator) -> list[Picture]:
-    colours = locations.palette(rng)
+    colours = grade(rng)
     count = int(rng.integers(LOCATIONS[0], LOCATIONS[1] + 1))
     size = round(UP * SHARPNESS * height_px), round(ACROSS * SHARPNESS * width_px)
-    places = rng.permutation(len(locations.PLACES))[:count]
-    return [locations.still(int(place), *size, colours, rng) for place in places]
+    numbers = rng.permutation(len(locations.PLACES))[:count]
+    return [locations.still(int(number), *size, colours, rng) for number in numbers]
 
 
 def _grain(height_px: int, width_px: int, rng: np.random.Generator) -> NDArray[np.int8]:
@@ -86,27 +112,13 @@ def _grain(height_px: int, width_px: int, rng: np.random.Generator) -> NDArray[n
     return np.repeat(noise.astype(np.int8), 3, axis=2)
 
 
-def _view(still: Picture, move: Move, frame: int, height_px: int, width_px: int) -> Picture:
-    """What the camera sees of a still."""
-    unit = SHARPNESS * width_px
-    step = SHARPNESS * float(np.exp(-move.zoom[frame]))
-    across = -step if move.mirrored else step
-    x, y = move.middle[frame] * unit
-    back = np.array(
-        [[across, 0, x - 0.5 - across * (width_px - 1) / 2], [0, step, y - 0.5 - step * (height_px - 1) / 2]]
-    )
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    view: Picture = cv2.warpAffine(still, back, (width_px, height_px), flags=how, borderMode=cv2.BORDER_REFLECT_101)
-    return view
-
-
 def _luma(picture: Picture) -> float:
     """The mean, 0..1."""
-    return float(np.dot(cv2.mean(picture)[:3], locations.LUMA)) / 255
+    return float(np.dot(cv2.mean(picture)[:3], LUMA)) / 255
 
 
 def _unlike(one: Picture, other: Picture) -> float:
-    difference = cv2.transform(one, LUMA).astype(np.int16) - cv2.transform(other, LUMA)
+    difference = cv2.transform(one, LUMA[None]).astype(np.int16) - cv2.transform(other, LUMA[None])
     return float(np.abs(difference).mean()) / 255
 
 
