@@ -7,6 +7,7 @@ One process imports everything and forks the others: each is a real process with
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -19,7 +20,7 @@ from typing import Any
 from tasks import modelio
 from tasks.files import sha256_of
 from tasks.train import checkpoints, process, trainer
-from tests.tasks._tiny import know_tiny, train_tiny
+from tests.tasks._tiny import RATED, know_tiny, train_tiny
 
 
 def die(*_: Any, **__: Any) -> None:
@@ -37,15 +38,39 @@ def half_written(*arguments: Any, **keywords: Any) -> None:
 whole = checkpoints.save_file
 
 
-def at_step(number: int) -> None:
+def at_step(number: int, *, twin: bool = False) -> None:
     step = trainer.Trainer._step
 
     def stepping(self: trainer.Trainer, i: int, clip: Any) -> None:
-        if i == number:
+        if i == number and twin == (self.state.name == checkpoints.TWIN):
             die()
         step(self, i, clip)
 
     trainer.Trainer._step = stepping  # type: ignore[method-assign]
+
+
+def note_steps(path: Path) -> None:
+    """Write down which step of which training begins."""
+    step = trainer.Trainer._step
+
+    def stepping(self: trainer.Trainer, i: int, clip: Any) -> None:
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(f"{self.state.name} {i}\n")
+        step(self, i, clip)
+
+    trainer.Trainer._step = stepping  # type: ignore[method-assign]
+
+
+def at_second(name: str) -> None:
+    """Die at the second call of this function of `modelio`."""
+    called, calls = getattr(modelio, name), iter((False, True))
+
+    def calling(*arguments: Any, **keywords: Any) -> Any:
+        if next(calls):
+            die()
+        return called(*arguments, **keywords)
+
+    setattr(modelio, name, calling)
 
 
 def at_checkpoint(number: int, name: str, replacement: Callable[..., Any]) -> None:
@@ -72,13 +97,21 @@ POINTS: dict[str, Callable[[], None]] = {
 }
 
 
-# as the paper trains it; momentum is state that Adam does not have
+TWIN_POINTS: dict[str, Callable[[], None]] = {
+    "between the weights and the record of the finished model": lambda: at_checkpoint(12, "write_json", die),
+    "between checkpoints of the twin": lambda: at_step(5, twin=True),
+    "in the last step of the twin": lambda: at_step(11, twin=True),
+    "while the twin is written": lambda: at_second("write_json"),
+}
+
 TRAINING: dict[str, dict[str, Any]] = {
+    # as the paper trains it; momentum is state that Adam does not have
     "tiny_classifier": {
         "optimizer": {"name": "sgd", "learning_rate": 0.05, "weight_decay": 0.01},
         "decay": "steps",
         "decay_every_steps": 5,
-    }
+    },
+    "tiny_rater": {"dataset": RATED, "subclip_split_twin": True},
 }
 
 
@@ -109,17 +142,20 @@ def main(root: Path, architecture: str, points: list[str]) -> None:
         folder = root / architecture / f"killed{number}"
         deaths = []
 
-        def first_life(point: str = point, folder: Path = folder) -> None:
-            POINTS[point]()
+        def life(point: str, folder: Path = folder) -> None:
+            note_steps(folder / "steps.txt")
+            {**POINTS, **TWIN_POINTS}[point]()
             one_life(root, folder, architecture)
 
-        deaths.append(fork(first_life))
+        folder.mkdir(parents=True)
+        deaths.append(fork(functools.partial(life, point)))
         if deaths[0]:
-            deaths.append(fork(lambda folder=folder: one_life(root, folder, architecture)))
+            deaths.append(fork(functools.partial(life, "nowhere")))
         run = folder / "run"
         files = {str(p.relative_to(run)): sha256_of(p) for p in sorted(run.rglob("*")) if p.is_file()}
         left = sorted(p.name for p in (folder / "state" / "tiny").iterdir())
-        ended[point] = {"deaths": deaths, "files": files, "left": left}
+        steps = (folder / "steps.txt").read_text().splitlines()
+        ended[point] = {"deaths": deaths, "files": files, "left": left, "steps": steps}
     sys.stdout.write(json.dumps(ended))
 
 

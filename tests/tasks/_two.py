@@ -18,7 +18,9 @@ if "DIE_AT_STEP" in os.environ:
 
 
 def main(root: Path, folder: Path, devices: int, architecture: str) -> None:
-    train_tiny(root, folder, {"plain": True}, architecture, devices=devices, augment={})
+    config = {} if architecture == "tiny_rater" else {"plain": True}
+    more = _kill.TRAINING[architecture] if architecture == "tiny_rater" else {}
+    train_tiny(root, folder, config, architecture, devices=devices, augment={}, **more)
 
 
 if __name__ == "__main__":

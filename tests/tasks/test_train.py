@@ -188,12 +188,13 @@ def test_a_run_folder_holds_all_that_the_contract_names(data: Path, tmp_path: Pa
         # the critic learns from step 8 on: its optimizer has no state at the first of these, and has at the second
         ("tiny_adversary", ["nowhere", "between checkpoints", "in the last step"]),
         ("tiny_classifier", ["nowhere", "between checkpoints", "in the last step"]),
+        ("tiny_rater", ["nowhere", *_kill.TWIN_POINTS]),
     ],
 )
 def test_killed_anywhere_and_gone_on_with_the_run_is_the_same_to_the_last_bit(
-    data: Path, labelled: Path, architecture: str, points: list[str]
+    data: Path, labelled: Path, rated: Path, architecture: str, points: list[str]
 ) -> None:
-    data = labelled if architecture == "tiny_classifier" else data
+    data = {"tiny_classifier": labelled, "tiny_rater": rated}.get(architecture, data)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "tests.tasks._kill", str(data), architecture, *points],
@@ -212,6 +213,13 @@ def test_killed_anywhere_and_gone_on_with_the_run_is_the_same_to_the_last_bit(
         assert life["deaths"] == [9, 0], point
         assert life["files"] == unbroken["files"], point
         assert life["left"] == ["tracking", "trainer.lock"], point
+        if "twin" in point:  # the model is not trained again for its twin's sake
+            assert [step for step in life["steps"] if "twin" not in step] == [f"tiny {i}" for i in range(12)], point
+            died, gone_on = {"between checkpoints of the twin": (5, 4), "in the last step of the twin": (11, 10)}.get(
+                point, (12, 10)
+            )
+            expected = [f"twin {i}" for i in (*range(died), *range(gone_on, 12))]
+            assert [step for step in life["steps"] if "twin" in step] == expected, point
     # and each is one run for the tracking store: begun once, each step told once
     for number in range(len(ended) + 1):
         (events,) = data.glob(f"{architecture}/killed{number}/state/tiny/tracking/*/events.jsonl")
@@ -421,11 +429,11 @@ def test_settings_that_do_not_fit_are_refused(data: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize("architecture", ["tiny_autoencoder", "tiny_adversary", "tiny_classifier"])
+@pytest.mark.parametrize("architecture", ["tiny_autoencoder", "tiny_adversary", "tiny_classifier", "tiny_rater"])
 def test_two_processes_train_as_one_and_go_on_after_a_kill(
-    data: Path, labelled: Path, tmp_path: Path, architecture: str
+    data: Path, labelled: Path, rated: Path, tmp_path: Path, architecture: str
 ) -> None:
-    data = labelled if architecture == "tiny_classifier" else data
+    data = {"tiny_classifier": labelled, "tiny_rater": rated}.get(architecture, data)
 
     def life(folder: Path, devices: int, **extra: str) -> int:
         command = [sys.executable, "-m", "tests.tasks._two", str(data), str(folder), str(devices), architecture]
@@ -436,10 +444,11 @@ def test_two_processes_train_as_one_and_go_on_after_a_kill(
     assert life(tmp_path / "two", 2) == 0
     assert life(tmp_path / "killed", 2, DIE_AT_STEP="5") != 0
     assert life(tmp_path / "killed", 2) == 0
-    one, two, killed = (modelio.load_run(tmp_path / name / "run").state_dict() for name in ("one", "two", "killed"))
-    for name, tensor in two.items():
-        torch.testing.assert_close(tensor, one[name], rtol=1e-3, atol=1e-5)
-        assert torch.equal(tensor, killed[name])
+    for run in ("run", "run/twin") if architecture == "tiny_rater" else ("run",):
+        one, two, killed = (modelio.load_run(tmp_path / name / run).state_dict() for name in ("one", "two", "killed"))
+        for name, tensor in two.items():
+            torch.testing.assert_close(tensor, one[name], rtol=1e-3, atol=1e-5)
+            assert torch.equal(tensor, killed[name])
     assert json.loads((tmp_path / "two" / "timing.json").read_text())["devices"] == 2
 
 

@@ -19,7 +19,7 @@ class Config:
     channels: int = 1
     score_mean: float = 5.0
     score_deviation: float = 2.0
-    blow_up_at: int = 0  # the loss is NaN from this training step on; 0: never
+    blow_up_above: float | None = None  # the loss is NaN where a film is rated higher
 
 
 class Model(VideoModel):
@@ -29,7 +29,6 @@ class Model(VideoModel):
         super().__init__()
         self.config = config
         self.last = nn.Linear(1, 1)
-        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
 
     def _standing(self, clip_BTHWC: Tensor) -> Tensor:
         """(B,): how many deviations the score lies above the mean."""
@@ -43,8 +42,7 @@ class Model(VideoModel):
         c = self.config
         error = self._standing(batch["clip"]) - (batch["score"] - c.score_mean) / c.score_deviation
         loss = error.square().mean()
-        self.steps += 1
-        if c.blow_up_at and int(self.steps) >= c.blow_up_at:
+        if c.blow_up_above is not None and float(batch["score"].max()) > c.blow_up_above:
             loss = loss * float("nan")
         return loss, {"mse": loss.detach() * c.score_deviation**2}
 
