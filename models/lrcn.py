@@ -1,14 +1,17 @@
 """LRCN: a CNN over every frame, an LSTM over its answers, one number: a film's rating from a subclip of its trailer
 (after Donahue et al. 2015, "Long-term Recurrent Convolutional Networks").
 
-    article                              default
-    frame 3 x 224 x 224                  frame and its change since the one before, 6 x 72 x 128
-    conv 5x5  10, ReLU, BN, pool 2       conv 5x5 / 2   24   BN, ReLU
-    conv 3x3  20, dropout, ReLU, BN,     conv 3x3 / 2   48   BN, ReLU
-              pool 2                     conv 3x3 / 2   96   BN, ReLU
-    linear 6000, 500, 15                 conv 3x3 / 2  128   BN, ReLU, mean over the frame
-    LSTM 64, its last output             LSTM 64, the mean of its outputs
-    linear 1                             linear 1, in deviations of the training scores from their mean
+    article                         default
+    frame 3 x 224 x 224             frame                          frame and the one before, gray, about 36 rows
+    conv 5x5 10, ReLU, BN, pool 2   conv 3x3 / 2   8, ReLU         correlation, shifts of up to 4 px: 81
+    conv 3x3 20, dropout, ReLU,     conv 3x3 / 2  16, ReLU         BN, linear 32, ReLU
+             BN, pool 2             mean over the frame, BN                |
+    linear 6000, 500, 15                  |______ dropout, linear 16, ReLU_|
+    LSTM 64, its last output                      LSTM 32, the mean of its outputs
+    linear 1                                      linear 1, in deviations of the training scores from their mean
+
+How fast a film is cut and how the camera moves stand between frames. A CNN over single frames leaves it to the LSTM to
+find that out from a few hundred films; the correlation (as in Fischer et al. 2015, "FlowNet") says it outright.
 
 All frames of a batch go through the CNN at once. Frames that only fill up a shorter clip (`models._sequence`) do not:
 in training they would move the batch normalisation, and afterwards nothing that they leave is read.
@@ -24,11 +27,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from models._base import VideoModel, check_variant
-from models._blocks import Lstm, channels_last
+from models._blocks import Lstm, channels_last, full_precision
+from models._correlation import likeness
 from models._losses import Scalars
 from models._sequence import lengths, within
 
 Loss = Literal["mse", "mae", "smooth_mae"]
+CORRELATED_ROWS = 36  # about so many: pictures are halved, taken by thirds, ... until they have them
+FOLLOWED, DESCRIBED = 32, 16  # floats about how a frame follows on the one before, and about a frame in all
+LUMA = (0.299, 0.587, 0.114)  # BT.601
 LOSSES = {"mse": F.mse_loss, "mae": F.l1_loss, "smooth_mae": F.smooth_l1_loss}
 
 
@@ -43,9 +50,10 @@ class Config:
         channels: 1 (gray) or 3 (RGB).
         score_mean, score_deviation: of the training clips' scores; the article's network is not told.
         loss: ``mse``; ``mae``; ``smooth_mae``: quadratic below a point, linear above.
-        hidden: floats of the LSTM's state.
+        hidden: floats of the LSTM's state. None: 64, or 32 for the default variant.
         features: ``article``: lengths of the linear layers over a frame.
         widths: ``default``: channels of the convolutions.
+        reach_px: ``default``: shifts that are correlated, in pixels of the smaller pictures.
         dropout: ``article``: of whole maps, after the second convolution; ``default``: of a frame's features.
     """
 
@@ -57,9 +65,10 @@ class Config:
     score_mean: float = 5.0
     score_deviation: float = 1.0
     loss: Loss = "mse"
-    hidden: int = 64
+    hidden: int | None = None
     features: tuple[int, ...] = (6000, 500, 15)
-    widths: tuple[int, ...] = (24, 48, 96, 128)
+    widths: tuple[int, ...] = (8, 16)
+    reach_px: int = 4
     dropout: float = 0.2
 
 
@@ -73,10 +82,11 @@ class Model(VideoModel):
         check_variant(config.variant)
         _check(config)
         self.config = config
-        described: int
-        self.see, described = _article(config) if config.variant == "article" else _default(config)
-        self.remember = Lstm(described, config.hidden)
-        self.judge = nn.Linear(config.hidden, 1)
+        article = config.variant == "article"
+        self.see: nn.Module = _Article(config) if article else _Default(config)
+        hidden = config.hidden or (64 if article else 32)
+        self.remember = Lstm(config.features[-1] if article else DESCRIBED, hidden)
+        self.judge = nn.Linear(hidden, 1)
         channels_last(self)
 
     def loss(self, batch: dict[str, Tensor], part: str = "model") -> tuple[Tensor, Scalars]:
@@ -100,13 +110,15 @@ class Model(VideoModel):
         """
         c, length_B = self.config, lengths(clip_BTHWC)
         inside_BT = within(length_B, c.frames)
-        frames_NCHW = self._frames(clip_BTHWC)
+        unit_BTCHW = clip_BTHWC.permute(0, 1, 4, 2, 3).float() / 255.0
+        before_BTCHW = torch.cat([unit_BTCHW[:, :1], unit_BTCHW[:, :-1]], 1)
+        pair = unit_BTCHW.flatten(0, 1), before_BTCHW.flatten(0, 1)
         if masked:
-            kept_ND = self.see(frames_NCHW[inside_BT.flatten()])
+            kept_ND = self.see(*(x_NCHW[inside_BT.flatten()] for x_NCHW in pair))
             features_ND = kept_ND.new_zeros(inside_BT.numel(), kept_ND.shape[1])
             features_ND[inside_BT.flatten()] = kept_ND
         else:
-            features_ND = self.see(frames_NCHW)
+            features_ND = self.see(*pair)
         state_BTS = self.remember(features_ND.reshape(-1, c.frames, features_ND.shape[1]))
         if c.variant == "article":
             place_BT = F.one_hot(length_B - 1, c.frames).to(state_BTS.dtype)
@@ -115,39 +127,60 @@ class Model(VideoModel):
         answer_B: Tensor = self.judge((state_BTS * place_BT[:, :, None]).sum(1))[:, 0].float()
         return answer_B if c.variant == "article" else c.score_mean + c.score_deviation * answer_B
 
-    def _frames(self, clip_BTHWC: Tensor) -> Tensor:
-        """float32 (B T, C, H, W), 0 to 1; ``default``: about 0, and the change since the frame before."""
-        unit_BTCHW = clip_BTHWC.permute(0, 1, 4, 2, 3).float() / 255.0
-        if self.config.variant == "default":
-            before_BTCHW = torch.cat([unit_BTCHW[:, :1], unit_BTCHW[:, :-1]], 1)
-            unit_BTCHW = torch.cat([2.0 * unit_BTCHW - 1.0, 4.0 * (unit_BTCHW - before_BTCHW)], 2)
-        return unit_BTCHW.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+
+class _Article(nn.Module):
+    """A frame, float32 (N, C, H, W), 0 to 1, to (N, features[-1]); the frame before is not looked at."""
+
+    def __init__(self, c: Config) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [
+            nn.Conv2d(c.channels, 10, 5, padding=2), nn.ReLU(), nn.BatchNorm2d(10), nn.MaxPool2d(2),
+            nn.Conv2d(10, 20, 3, padding=1), nn.Dropout2d(c.dropout), nn.ReLU(), nn.BatchNorm2d(20), nn.MaxPool2d(2),
+            nn.Flatten(),
+        ]  # fmt: skip
+        inside = 20 * (c.height_px // 4) * (c.width_px // 4)
+        for number, features in enumerate(c.features):
+            layers += [*([nn.ReLU()] if number else []), nn.Linear(inside, features)]
+            inside = features
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, frame_NCHW: Tensor, before_NCHW: Tensor) -> Tensor:
+        answer_NF: Tensor = self.layers(frame_NCHW.contiguous(memory_format=torch.channels_last))
+        return answer_NF
 
 
-def _article(c: Config) -> tuple[nn.Sequential, int]:
-    """The article's CNN, and how many numbers it makes of a frame."""
-    layers: list[nn.Module] = [
-        nn.Conv2d(c.channels, 10, 5, padding=2), nn.ReLU(), nn.BatchNorm2d(10), nn.MaxPool2d(2),
-        nn.Conv2d(10, 20, 3, padding=1), nn.Dropout2d(c.dropout), nn.ReLU(), nn.BatchNorm2d(20), nn.MaxPool2d(2),
-        nn.Flatten(),
-    ]  # fmt: skip
-    inside = 20 * (c.height_px // 4) * (c.width_px // 4)
-    for number, features in enumerate(c.features):
-        layers += [*([nn.ReLU()] if number else []), nn.Linear(inside, features)]
-        inside = features
-    return nn.Sequential(*layers), inside
+class _Default(nn.Module):
+    """A frame and the one before, float32 (N, C, H, W), 0 to 1, to (N, `DESCRIBED`)."""
 
+    luma: Tensor
 
-def _default(c: Config) -> tuple[nn.Sequential, int]:
-    layers: list[nn.Module] = []
-    inside = 2 * c.channels
-    for number, width in enumerate(c.widths):
-        kernel = 3 if number else 5
-        conv = nn.Conv2d(inside, width, kernel, stride=2, padding=kernel // 2, bias=False)
-        nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-        layers += [conv, nn.BatchNorm2d(width), nn.ReLU()]
-        inside = width
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(c.dropout)), inside
+    def __init__(self, c: Config) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        inside = c.channels
+        for width in c.widths:
+            layers += [nn.Conv2d(inside, width, 3, stride=2, padding=1), nn.ReLU()]
+            inside = width
+        self.look = nn.Sequential(*layers)
+        self.looked = nn.BatchNorm1d(inside)
+        self.smaller, self.reach_px = max(1, round(c.height_px / CORRELATED_ROWS)), c.reach_px
+        shifts = (2 * c.reach_px + 1) ** 2
+        self.followed = nn.Sequential(nn.BatchNorm1d(shifts), nn.Linear(shifts, FOLLOWED), nn.ReLU())
+        self.both = nn.Sequential(nn.Dropout(c.dropout), nn.Linear(inside + FOLLOWED, DESCRIBED), nn.ReLU())
+        self.register_buffer("luma", torch.tensor(LUMA if c.channels == 3 else (1.0,)), persistent=False)
+
+    def forward(self, frame_NCHW: Tensor, before_NCHW: Tensor) -> Tensor:
+        with full_precision(frame_NCHW):
+            shifts_NSS = likeness(self._small(frame_NCHW), self._small(before_NCHW), self.reach_px)
+        seen_NCHW = self.look((2.0 * frame_NCHW - 1.0).contiguous(memory_format=torch.channels_last))
+        looked_NF = self.looked(seen_NCHW.float().mean((2, 3)))
+        both_NF: Tensor = self.both(torch.cat([looked_NF, self.followed(shifts_NSS.flatten(1))], 1))
+        return both_NF
+
+    def _small(self, frame_NCHW: Tensor) -> Tensor:
+        """Gray and smaller, (N, h, w)."""
+        gray_NHW = (frame_NCHW * self.luma[:, None, None]).sum(1)
+        return F.avg_pool2d(gray_NHW, self.smaller)
 
 
 def _check(c: Config) -> None:
@@ -158,6 +191,8 @@ def _check(c: Config) -> None:
         raise ValueError(f"frames is {c.frames}; lrcn needs 1 or more")
     if min(c.height_px, c.width_px) < 16:
         raise ValueError(f"frames of {c.height_px} x {c.width_px} px are too small; lrcn needs 16 px or more a side")
+    if not 1 <= c.reach_px <= 7:
+        raise ValueError(f"reach_px is {c.reach_px}; it must be 1 to 7")
     if c.variant == "article" and (c.height_px % 4 or c.width_px % 4):
         raise ValueError(
             f"frames of {c.height_px} x {c.width_px} px do not halve twice; the article's lrcn needs multiples of 4"
@@ -168,7 +203,7 @@ def _check(c: Config) -> None:
         raise ValueError(f"score_deviation is {c.score_deviation}; it must be more than 0")
     if not 0.0 <= c.dropout < 1.0:
         raise ValueError(f"dropout is {c.dropout}; it must be 0 or more and below 1")
-    if c.hidden < 1 or not c.features or not c.widths or min(*c.features, *c.widths) < 1:
+    if (c.hidden or 1) < 1 or not c.features or not c.widths or min(*c.features, *c.widths) < 1:
         raise ValueError(
             f"hidden is {c.hidden}, features {c.features}, widths {c.widths}; each is one number or more of at least 1"
         )

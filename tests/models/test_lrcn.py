@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import models
+from models._correlation import likeness
 from models._sequence import lengths, within
 
 SMALL: dict[str, Any] = {"frames": 6, "height_px": 32, "width_px": 40, "features": (40, 20, 15), "dropout": 0.0}
@@ -43,7 +44,7 @@ def test_the_article_answers_as_its_sequences_one_by_one_do() -> None:
             own.copy_(given)
         expected = []
         for sequence in batch:
-            seen = model.see(sequence.permute(0, 3, 1, 2).float() / 255.0)
+            seen = model.see.layers(sequence.permute(0, 3, 1, 2).float() / 255.0)
             expected.append(model.judge(lstm(seen[None])[0])[0, -1, 0])
         torch.testing.assert_close(model.predict(batch), torch.stack(expected), rtol=0.0, atol=1e-5)
 
@@ -71,14 +72,20 @@ def test_lengths_end_with_the_last_frame_that_is_not_black() -> None:
     assert within(lengths(batch), 5)[1].tolist() == [True, True, False, False, False]
 
 
-def test_the_default_sees_how_a_frame_differs_from_the_one_before() -> None:
-    model = small("default", channels=1)
-    clip = torch.full((1, 6, 32, 40, 1), 51, dtype=torch.uint8)
-    clip[:, 3:] = 102
-    seen = model._frames(clip)
-    assert seen.shape == (6, 2, 32, 40)
-    torch.testing.assert_close(seen[:, 0, 0, 0], torch.tensor([-0.6, -0.6, -0.6, -0.2, -0.2, -0.2]))
-    torch.testing.assert_close(seen[:, 1, 0, 0], torch.tensor([0.0, 0.0, 0.0, 0.8, 0.0, 0.0]))
+def test_likeness_finds_by_how_much_a_picture_moved() -> None:
+    noise = torch.rand(1, 1, 60, 90, generator=torch.Generator().manual_seed(2))
+    scene = nn.functional.avg_pool2d(noise, 5, 1)[0]
+    before, moved, other = scene[:, 8:44, 8:72], scene[:, 10:46, 5:69], scene[:, 20:56, 20:84]
+    pictures = torch.cat([before, moved, 0.3 * moved + 0.5, other, torch.full_like(before, 0.5)])
+    found = likeness(pictures, before.expand(5, -1, -1), 4)
+    places = [divmod(int(surface.argmax()), 9) for surface in found[:3]]
+    assert places == [(4, 4), (2, 7), (2, 7)]  # no shift in the middle; two rows up and three columns to the right
+    peaks = found.amax((1, 2))
+    assert float(peaks[0]) == pytest.approx(1.0, abs=1e-5)
+    assert float(peaks[1]) > 0.9
+    torch.testing.assert_close(found[2], found[1])  # neither brightness nor contrast matters
+    assert float(found[3].abs().max()) < 0.5  # another picture
+    assert float(found[4].abs().max()) == 0.0  # an even one
 
 
 @pytest.mark.parametrize(("name", "of_one_point"), [("mse", 1.0), ("mae", 1.0), ("smooth_mae", 0.5)])
@@ -99,10 +106,11 @@ def test_losses_are_in_points(name: str, of_one_point: float) -> None:
         ({"height_px": 34}, "frames of 34 x 40 px do not halve twice; the article's lrcn needs multiples of 4"),
         ({"width_px": 8}, "frames of 32 x 8 px are too small; lrcn needs 16 px or more a side"),
         ({"channels": 2}, "channels is 2; lrcn takes 1 (gray) or 3 (RGB)"),
+        ({"reach_px": 0}, "reach_px is 0; it must be 1 to 7"),
         ({"loss": "huber"}, "loss is 'huber'; it must be one of mse, mae, smooth_mae"),
         ({"score_deviation": 0.0}, "score_deviation is 0.0; it must be more than 0"),
         ({"dropout": 1.0}, "dropout is 1.0; it must be 0 or more and below 1"),
-        ({"features": ()}, "hidden is 64, features (), widths (24, 48, 96, 128); each is one number or more"),
+        ({"features": ()}, "hidden is None, features (), widths (8, 16); each is one number or more"),
     ],
 )  # fmt: skip
 def test_settings_that_make_no_network_are_refused(setting: dict[str, Any], message: str) -> None:
