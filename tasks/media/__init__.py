@@ -1,14 +1,12 @@
 """The only module that opens media: what a file really holds, its frames in order, images, subclip files.
 
-Its parts are `video` and `packets` (containers), `sound`, `readers` (PyAV and decord), `spans` (seeking), `shots`
-(scene filters) and `encode` (ffmpeg); the rest of Rushes imports this one.
+Its parts are `video` and `packets` (containers), `sound`, `reading` with `readers` (PyAV and decord) and `spans`
+(seeking), `shots` (scene filters), `encode` (ffmpeg) and `cutting`; the rest of Rushes imports this one.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from tasks.media.containers import encode_film
+from tasks.media.cutting import cut
 from tasks.media.encode import Frame, encode_video
 from tasks.media.errors import MediaError
-from tasks.media.readers import Converter, witnessed
+from tasks.media.reading import read_frames
 from tasks.media.shots import Scene, scenes, video_scenes
 from tasks.media.sound import Sound, sound_of
-from tasks.media.spans import Span, along, joined
 from tasks.media.video import MAX_FRAME_PIXELS, VideoInfo, probe
 
 __all__ = [
@@ -45,85 +43,6 @@ __all__ = [
 
 MAX_IMAGE_PIXELS = 4 * MAX_FRAME_PIXELS  # a strip holds many frames
 IMAGE_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "PPM")
-
-
-def read_frames(
-    path: Path,
-    *,
-    spans: Sequence[Span] | None = None,
-    choose: Callable[[float], bool] | None = None,
-    until_seconds: float = math.inf,
-    threads: int = 0,
-    info: VideoInfo | None = None,
-    run_ahead: bool = True,
-) -> Iterator[tuple[int, float, Frame]]:
-    """The frames of a video in the order they are shown, from the first on.
-
-    Args:
-        spans: only frames in these, half-open in seconds, ascending without overlap; they are sought from the key frame
-            before each where that spares decoding and gives the same frames. None: from the first frame on.
-        choose: called once for each frame in the spans with its time; frames it declines are decoded but not
-            converted. None: all.
-        until_seconds: stop before the first frame at or after this time.
-        threads: decoder threads; 0: as many as there are cores. The frames do not depend on it.
-        info: what `probe` said, if it was asked already.
-        run_ahead: decord may be used. It decodes ahead of who reads, without a limit: false for who takes long over a
-            frame, who would end with the whole film in memory.
-
-    Yields:
-        (source frame number from 0, time in seconds, uint8 RGB (height, width, 3) upright with square pixels).
-
-    Raises:
-        MediaError: the file is damaged before its end, or before that of the last span as far as it is decoded, or the
-            readers disagree. Frames yielded before were sound.
-        ValueError: a span is empty, or they overlap or are not in order.
-    """
-    info = info or probe(path)
-    if spans is not None and len(whole := joined(spans)) == 1 and whole[0][0] <= 0:
-        spans, until_seconds = None, min(until_seconds, whole[0][1])  # nothing to seek
-    if spans is not None or not run_ahead:
-        info = dataclasses.replace(info, decord_is_exact=False)  # decord would begin at the first frame
-    convert = Converter(path, info, threads)
-    frames = witnessed(path, info, threads) if spans is None else along(path, info, spans, threads)
-    try:
-        for number, seconds, frame in frames:
-            if seconds >= until_seconds:
-                return
-            wanted = choose is None or choose(seconds)
-            pixels = convert(number, frame, wanted)
-            if pixels is not None:
-                yield number, seconds, pixels
-    finally:
-        convert.close()
-
-
-def cut(path: Path, output: Path, start_seconds: float, end_seconds: float, *, crf: int = 18) -> int:
-    """Write the frames of the half-open span [start, end) as a video to watch, without sound, at the mean frame rate.
-
-    Returns:
-        How many frames were written; as many were read back.
-    """
-    info = probe(path)
-    written = 0
-
-    def frames() -> Iterator[Frame]:
-        nonlocal written
-        inside = read_frames(
-            path,
-            choose=lambda seconds: seconds >= start_seconds,
-            until_seconds=end_seconds,
-            info=info,
-            run_ahead=False,
-        )
-        for _, _, frame in inside:
-            written += 1
-            yield frame
-
-    encode_video(frames(), output, frames_per_second=info.frames_per_second, crf=crf)
-    held = probe(output).frames
-    if held != written:
-        raise ValueError(f"{output} holds {held} frames, {written} were cut from {path}; delete it and run again")
-    return written
 
 
 def resize(frame_HWC: Frame, height_px: int, width_px: int, fit: str, gray: bool) -> Frame:

@@ -14,12 +14,13 @@ from typing import IO, Any
 import numpy as np
 
 from tasks import files
-from tasks.media.sound import Sound
+from tasks.media.sound import Sound, SoundOfSpan
 
 STUCK_SECONDS = 600.0
 BLOCK_BYTES = 2**20  # at least so much goes to ffmpeg at once: a watchdog for every small frame takes longer than it
 
 Frame = np.ndarray[Any, np.dtype[np.uint8]]
+Packed = Callable[[Iterator[Frame]], Iterator[bytes]]
 
 
 def encode_video(
@@ -60,8 +61,12 @@ def pour(
     path: Path,
     command: Callable[[int, int, Path], list[str]],
     stuck_seconds: float = STUCK_SECONDS,
+    packed: Packed | None = None,
 ) -> None:
     """Give frames to the ffmpeg that `command(height_px, width_px, output)` starts, on its standard input, atomically.
+
+    Args:
+        packed: turns frames, made even in height and width, into the bytes that are given; None: their own.
 
     Raises:
         ValueError: as `encode_video`.
@@ -80,7 +85,7 @@ def pour(
             stderr=log,
         )
         try:
-            _feed(process, itertools.chain([first], iterator), first.shape, path, stuck_seconds)
+            _feed(process, itertools.chain([first], iterator), path, stuck_seconds, packed)
         finally:
             if process.poll() is None:
                 process.kill()
@@ -90,25 +95,37 @@ def pour(
 
 
 def _feed(
-    process: subprocess.Popen[bytes], frames: Iterable[Frame], shape: tuple[int, ...], path: Path, stuck_seconds: float
+    process: subprocess.Popen[bytes], frames: Iterator[Frame], path: Path, stuck_seconds: float, packed: Packed | None
 ) -> None:
-    odd = ((0, shape[0] % 2), (0, shape[1] % 2), (0, 0))
     block = bytearray()
+    even = _even(frames, path)
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError), process.stdin as pipe:  # ffmpeg's exit status says what went wrong
-        for frame in frames:
-            if frame.shape != shape or frame.dtype != np.uint8:
-                process.kill()
-                raise ValueError(f"a frame for {path} is {frame.dtype} {frame.shape}, the first was uint8 {shape}")
-            block += (np.pad(frame, odd, mode="edge") if any(map(any, odd)) else frame).tobytes()
-            if len(block) >= BLOCK_BYTES:
-                with _killed_after(process, stuck_seconds):
-                    pipe.write(block)
-                block = bytearray()
+        try:
+            for data in packed(even) if packed else map(np.ndarray.tobytes, even):
+                block += data
+                if len(block) >= BLOCK_BYTES:
+                    with _killed_after(process, stuck_seconds):
+                        pipe.write(block)
+                    block = bytearray()
+        except ValueError:
+            process.kill()
+            raise
         with _killed_after(process, stuck_seconds):
             pipe.write(block)
     with _killed_after(process, stuck_seconds):
         process.wait()
+
+
+def _even(frames: Iterator[Frame], path: Path) -> Iterator[Frame]:
+    """Frames of one shape, widened by their own edge to an even height and width."""
+    shape: tuple[int, ...] | None = None
+    for frame in frames:
+        shape = shape or frame.shape
+        if frame.shape != shape or frame.dtype != np.uint8:
+            raise ValueError(f"a frame for {path} is {frame.dtype} {frame.shape}, the first was uint8 {shape}")
+        odd = ((0, shape[0] % 2), (0, shape[1] % 2), (0, 0))
+        yield np.pad(frame, odd, mode="edge") if any(map(any, odd)) else frame
 
 
 @contextlib.contextmanager
@@ -132,19 +149,31 @@ def _command(
     output: Path,
 ) -> list[str]:
     import ffmpeg
-    import imageio_ffmpeg
 
     size = f"{width_px + width_px % 2}x{height_px + height_px % 2}"
     rate = repr(float(frames_per_second))
-    pictures = ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", s=size, framerate=rate).filter(
-        "scale", out_color_matrix="bt709", out_range="tv", flags="accurate_rnd+full_chroma_int"
+    return h264_command(
+        ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", s=size, framerate=rate),
+        sound,
+        output,
+        crf=crf,
+        r=rate,  # else ffmpeg takes a usual rate within 1 % of an unusual one, and leaves out frames to keep to it
+        **({"g": 1, "bf": 0} if all_key_frames else {}),
     )
+
+
+def h264_command(
+    pictures: Any, sound: Sound | SoundOfSpan | None, output: Path, *, crf: int, **settings: Any
+) -> list[str]:
+    """The command that writes RGB `pictures`, an input of ffmpeg-python, as the mp4 that `encode_video` describes."""
+    import ffmpeg
+    import imageio_ffmpeg
+
     graph = ffmpeg.output(
-        pictures,
+        pictures.filter("scale", out_color_matrix="bt709", out_range="tv", flags="accurate_rnd+full_chroma_int"),
         *([sound.input()] if sound else []),
         f"file:{output}",  # file: or a name such as http:x.mp4 would be taken for an address
         format="mp4",
-        r=rate,  # else ffmpeg takes a usual rate within 1 % of an unusual one, and leaves out frames to keep to it
         vcodec="libx264",
         pix_fmt="yuv420p",
         crf=crf,
@@ -157,7 +186,7 @@ def _command(
         fflags="+bitexact",
         map_metadata=-1,
         **{"flags:v": "+bitexact"},
-        **({"g": 1, "bf": 0} if all_key_frames else {}),
+        **settings,
         **(sound.settings() if sound else {}),
     ).global_args("-nostdin", "-loglevel", "error", "-y")
     command: list[str] = graph.compile(cmd=imageio_ffmpeg.get_ffmpeg_exe())

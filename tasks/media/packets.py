@@ -17,7 +17,7 @@ from tasks.media.errors import MediaError
 
 SEEKABLE = ("mov", "matroska", "flv")  # containers whose packets carry times of their own and lie in an index
 LENGTH_AT = {"h264": 4, "hevc": 21}  # where avcC and hvcC say of how many bytes a unit's length is
-IDR, RECOVERY = 5, 6  # H.264 units: a picture after which nothing from before is referred to; a message
+IDR = 5  # H.264's picture after which nothing from before is referred to; an open group of pictures has none
 IRAP = range(16, 22)  # HEVC pictures of which the same holds for all that is shown after them
 
 
@@ -35,12 +35,11 @@ class Packet(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Index:
-    """Where a reading may begin elsewhere than at the start; times in `time_base`."""
+    """Where a reading may begin; times in the time base of the stream."""
 
-    time_base: Fraction
     packets: tuple[int | None, ...]  # presentation times in decode order
     shown: tuple[int, ...]  # those of the frames that are shown, ascending: frame k at shown[k]
-    entries: tuple[tuple[int, int], ...]  # (presentation time, place in `packets`), both ascending
+    entries: tuple[tuple[int, int], ...]  # (presentation time, place in `packets`), both ascending; first the start
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,12 +62,11 @@ class Scan:
         """Where decoding may begin, if the first frame that decodes has the time `first`; None where it is in doubt."""
         if not self.complete or self.cut_short or first != self.shown[0]:
             return None
-        entries: list[tuple[int, int]] = []
+        entries = [(self.shown[0], 0)]
         for place, p in enumerate(self.packets):
-            if p.entry and not p.hidden and p.shown_at is not None and (not entries or p.shown_at > entries[-1][0]):
+            if p.entry and not p.hidden and p.shown_at is not None and p.shown_at > entries[-1][0]:
                 entries.append((p.shown_at, place))
-        times = tuple(p.shown_at for p in self.packets)
-        return Index(self.time_base, times, tuple(self.shown), tuple(entries)) if entries else None
+        return Index(tuple(p.shown_at for p in self.packets), tuple(self.shown), tuple(entries))
 
 
 def scan(path: Path, container: Any, stream: Any) -> Scan:
@@ -123,7 +121,7 @@ def scan(path: Path, container: Any, stream: Any) -> Scan:
 
 def _unit_length_bytes(codec: str, extradata: bytes) -> int | None:
     """How many bytes the lengths of H.264 and HEVC units have; None where no packet can be proven an entry."""
-    if codec in ("vp8", "vp9", "av1"):
+    if codec in ("vp8", "vp9", "av1", "libdav1d", "flv"):
         return 0
     at = LENGTH_AT.get(codec)
     return (extradata[at] & 3) + 1 if at is not None and len(extradata) > at and extradata[0] == 1 else None
@@ -133,15 +131,14 @@ def _closed(codec: str, packet: Any, unit_length_bytes: int) -> bool:
     """Whether all that is shown from this packet's frame on needs nothing from before it, by the packet's own bytes."""
     data = memoryview(packet)
     if codec == "h264":
-        kinds = [(unit[0] & 31, unit) for unit in _units(data, unit_length_bytes)]
-        return any(kind == IDR for kind, _ in kinds)
+        return any(unit[0] & 31 == IDR for unit in _units(data, unit_length_bytes))
     if codec == "hevc":
         return any(unit[0] >> 1 & 63 in IRAP for unit in _units(data, unit_length_bytes))
     if codec == "vp8":
         return not data[0] & 1
     if codec == "vp9":
         return data[0] & 0x30 != 0x30 and not data[0] & 0x0C  # profiles 0 to 2: neither a repeat nor an inter frame
-    return codec == "av1"
+    return True  # AV1; Sorenson H.263 of flv, which refers to the frame before and no further
 
 
 def _units(data: memoryview, length_bytes: int) -> Iterator[memoryview]:

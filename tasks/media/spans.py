@@ -85,10 +85,9 @@ def _runs(info: VideoInfo, index: Index, spans: Sequence[Span]) -> list[_Run]:
         frames = range(bisect_left(info.times_seconds, start), bisect_left(info.times_seconds, end))
         if not frames:
             continue
-        nearest = bisect_right(index.entries, (index.shown[frames[0]], len(index.packets))) - 1
-        if nearest < 0:
-            raise _DoubtError  # no entry before it
-        first_shown, place = index.entries[nearest]
+        first_shown, place = index.entries[
+            bisect_right(index.entries, (index.shown[frames[0]], len(index.packets))) - 1
+        ]
         if runs and bisect_left(index.shown, first_shown) < runs[-1].frames[-1].stop + SKIPPED_FRAMES:
             runs[-1].frames.append(frames)
         else:
@@ -124,6 +123,8 @@ def _expected(frames: Iterator[Any], index: Index, run: _Run) -> Iterator[tuple[
                 continue  # decoded after the key frame and shown before it: it would need what lies before
             if frame.pts != index.shown[number] or frame.is_corrupt:
                 raise _DoubtError
+            if not begun and run.place and not frame.key_frame:
+                raise _DoubtError
             begun = True
             yield number, frame
             if number == last:
@@ -136,7 +137,8 @@ def _expected(frames: Iterator[Any], index: Index, run: _Run) -> Iterator[tuple[
 
 def _decoded(container: Any, stream: Any, index: Index, run: _Run) -> Iterator[Any]:
     """All that decodes from the packet at `run.place` on, or from one before it."""
-    container.seek(run.first_shown, stream=stream)
+    if run.place:
+        container.seek(run.first_shown, stream=stream)
     place: int | None = None
     for packet in container.demux(stream):
         if not packet.size:

@@ -51,6 +51,7 @@ class VideoInfo:
     times_seconds: tuple[float, ...] = dataclasses.field(repr=False)
     keyframe_seconds: tuple[float, ...] = dataclasses.field(repr=False)  # times of the frames the file calls key frames
     time_base: Fraction = dataclasses.field(repr=False)  # in seconds; every time is a whole multiple of it
+    clock_start_seconds: float = dataclasses.field(repr=False)  # of the first frame, by the clock of the file
     cut_short: bool  # the end of the file is missing; `frames` counts those before the gap
     usable_packets: int = dataclasses.field(repr=False)
     own_timestamps: bool = dataclasses.field(
@@ -106,6 +107,7 @@ def probe(path: Path) -> VideoInfo:
         times_seconds=tuple(times),
         keyframe_seconds=tuple(times[number] for number in found.keys),
         time_base=step,
+        clock_start_seconds=float(found.shown[0] * found.time_base) if own else float(frame.time or 0),
         cut_short=found.cut_short,
         usable_packets=len(found.packets),
         own_timestamps=own,
