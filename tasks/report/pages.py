@@ -84,9 +84,9 @@ def basis(result: dict[str, Any]) -> str:
     if "moving_fraction" in result:
         return f"{result['clips']:,} held-out clips {of}; {result['moving_fraction']:.0%} of the pixels move."
     if "films" in result:
-        alone = len(groups) == result["films"]
-        many = f"{result['films']:,} held-out film{'s' * (result['films'] != 1)}"
-        return f"{many} ({result['clips']:,} clips), {'each a group of its own' if alone else of}."
+        many = f"{result['films']:,} held-out film{'s' * (result['films'] != 1)} ({result['clips']:,} clips)"
+        alone = len(groups) == result["films"] > 1
+        return f"{many}, each a group of its own." if alone else f"{many} {of}."
     classes = f"{len(result['labels'])} classes"
     return f"{result['videos']:,} held-out videos ({result['clips']:,} clips) {of}; {classes}."
 

@@ -29,10 +29,10 @@ def part(result: Result, beside: Sequence[Result], scale: float, strips: int) ->
     rated = list(rated_films(result, films))
     found = slope(films["score"], films["predicted"], films["group"].astype(str).tolist(), result.recipe.evaluation)
     mean = _training_mean(result)
-    band, scale = metrics["conformal"], metrics["ratings"]
+    band, ends = metrics["conformal"], metrics["ratings"]
     title = f"Predicted against true rating of {len(rated)} held-out film{'s' * (len(rated) != 1)}"
     return {
-        "task": "rates films" + (f" from {scale['lowest']:g} to {scale['highest']:g}" if scale else ""),
+        "task": "rates films" + (f" from {ends['lowest']:g} to {ends['highest']:g}" if ends else ""),
         "warnings": metrics["warnings"],
         "answer": {"question": QUESTION, "lines": [signal(metrics)[1], claim(metrics, _twin_asked(result))]},
         "facts": _facts(result),
@@ -86,18 +86,17 @@ def _facts(result: Result) -> list[dict[str, Any]]:
     answers, facts = result.metrics["answers"]["model"], []
 
     def figure(name: str, interval: dict[str, Any], measure: Measure) -> None:
-        known = interval["value"] is not None
-        told = measure.told(interval["value"]) if known else "–"
-        facts.append(fact(name, told, measure.span(interval) if known and interval["low"] is not None else None))
+        ends = measure.span(interval) if interval["low"] is not None else ""
+        facts.append(fact(name, measure.number(interval["value"]), f"{ends} {measure.unit}".strip() or None))
 
-    figure("MSE, split by film", answers[RATING_MSE.key], RATING_MSE)
+    figure(RATING_MSE.name, answers[RATING_MSE.key], RATING_MSE)
     if result.metrics["by_subclip"] is not None:
-        figure("Claim of a split by subclip", result.metrics["by_subclip"][RATING_MSE.key], RATING_MSE)
+        figure("By subclip, claimed", result.metrics["by_subclip"][RATING_MSE.key], RATING_MSE)
     for measure in (RATING_MAE, R2, SPEARMAN):
         figure(measure.name, answers[measure.key], measure)
     if result.metrics["conformal"] is not None:
         band = result.metrics["conformal"]
-        facts.append(fact("Interval", f"± {RATING.told(band['half_width'])}", f"{band['level']:.0%} of unseen films"))
+        facts.append(fact("Interval", f"± {RATING.number(band['half_width'])}", f"{band['level']:.0%} of unseen films"))
     facts.append(fact("Parameters", f"{result.metrics['parameters']:,}"))
     return facts + training_facts(result)
 

@@ -14,7 +14,7 @@ from tasks.report.kinds import RATING
 from tasks.report.thumbnails import Point
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 960, 640, 58, 18, 12, 54  # of predicted against true
-RADIUS = 5
+RADIUS, SMALL_RADIUS, CROWD = 5, 3, 60  # of the points; from so many films on they are small
 LEAST_SPAN = 1.0  # points that an axis of ratings spans at least
 BINS = 12  # of a histogram, at most
 ROW, BAR_ROOM, LABEL = 74, 44, 96  # height of a row of the histogram and of its tallest bar, width of its names
@@ -84,6 +84,7 @@ def predicted_against_true(
     points = [
         Point(f.told, *square.at(f.score, f.predicted), f.picture, f.aspect, urgent=abs(f.error) > worst) for f in films
     ]
+    radius = RADIUS if len(films) < CROWD else SMALL_RADIUS
     parts = [open_chart(WIDTH, HEIGHT, title), *_axes(square)]
     for kind, above in (("diagonal", 0.0), *((("zero", s * half_width) for s in (1, -1)) if half_width else ())):
         ends = square.parallel(above)
@@ -92,11 +93,11 @@ def predicted_against_true(
     if mean is not None and square.low < mean < square.high:
         level = LEFT, square.at(mean, mean)[1], WIDTH - RIGHT
         parts.append(Markup('<path class="mean" d="M{} {:.1f}H{}"/>').format(*level))
-    corners = thumbnails.placed(points, (LEFT + 1, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM - 1), RADIUS)
+    corners = thumbnails.placed(points, (LEFT + 1, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM - 1), radius)
     parts += [thumbnails.seen(points[number], corner, "c0") for number, corner in corners.items()]
     for number, point in enumerate(points):
-        dot = Markup('<circle class="dot strong" cx="{:.1f}" cy="{:.1f}" r="{}"/>').format(point.x, point.y, RADIUS)
-        parts.append(thumbnails.spot(point, dot, RADIUS, (WIDTH, HEIGHT), pictured=number in corners))
+        dot = Markup('<circle class="dot strong" cx="{:.1f}" cy="{:.1f}" r="{}"/>').format(point.x, point.y, radius)
+        parts.append(thumbnails.spot(point, dot, radius, (WIDTH, HEIGHT), pictured=number in corners))
     return _legend(half_width, mean) + Markup("").join([*parts, Markup("</svg>")])
 
 
@@ -157,8 +158,8 @@ def errors_by_score(films: Sequence[Rated], *, slope: float | None, title: str) 
         line = [v for x in ends for v in at(x, mean + (slope - 1.0) * (x - middle))]
         parts.append(Markup('<path class="line s1" d="M{:.1f} {:.1f}L{:.1f} {:.1f}"/>').format(*line))
     for film in films:
-        dot = Markup('<g class="spot"><title>{}</title><circle class="dot strong" cx="{:.1f}" cy="{:.1f}" r="4"/></g>')
-        parts.append(dot.format(film.told, *at(film.score, film.error)))
+        dot = Markup('<g class="spot"><title>{}</title><circle class="dot strong" cx="{:.1f}" cy="{:.1f}" r="{}"/></g>')
+        parts.append(dot.format(film.told, *at(film.score, film.error), SMALL_RADIUS))
     legend = Markup('<p class="legend"><span class="unit">predicted less true, points; dashed: no error</span></p>')
     return legend + Markup("").join([*parts, Markup("</svg>")])
 
@@ -172,7 +173,7 @@ def histogram(parts_of: Sequence[tuple[str, Sequence[float]]], *, title: str) ->
     values = [score for _, scores in parts_of for score in scores]
     if not values:
         raise ValueError(f"chart {title!r} has nothing to draw")
-    edges = np.array(_edges(min(values), max(values)))
+    edges = _edges(min(values), max(values))
     counts = [np.histogram(scores, edges)[0] for _, scores in parts_of]
     most = max(int(count.max()) for count in counts)
     height, step = len(counts) * ROW + charts.BOTTOM, (charts.WIDTH - LABEL - charts.RIGHT) / (len(edges) - 1)

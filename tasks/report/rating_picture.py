@@ -17,6 +17,7 @@ from tasks.report.results import Result
 from tasks.report.thumbnails import Point
 
 WIDTH, HEIGHT, MARGIN, AXIS = 1240, 640, 20, 46  # of the chart; room around it all; and for the figures of the axes
+LINE, GAP = 44, 12  # of a strip's name, and above the first
 PICTURE_PX, RADIUS = 62, 6
 STRIP_FRAMES = 12
 NAME_LETTERS = 48  # of a film's title, at most
@@ -28,14 +29,15 @@ def draw(judged: Result) -> pictures.Image:
     from PIL import Image, ImageDraw, ImageFont
 
     strips = _strips(judged)
-    height = HEIGHT + sum(image.shape[0] + 44 for _, image in strips)
+    height = HEIGHT + GAP + sum(image.shape[0] + LINE for _, image in strips)
     page = Image.new("RGB", (WIDTH + 2 * MARGIN, height + 2 * MARGIN), pictures.PAPER)
     page.paste(_chart(judged), (MARGIN, MARGIN))
-    pen, top = ImageDraw.Draw(page), MARGIN + HEIGHT
+    pen, top = ImageDraw.Draw(page), MARGIN + HEIGHT + GAP
+    font = ImageFont.load_default(size=20)
     for told, image in strips:
-        pen.text((MARGIN, top + 22), told, fill=pictures.PENCIL, font=ImageFont.load_default(size=20), anchor="lm")
-        page.paste(Image.fromarray(image), (MARGIN, top + 40))
-        top += 44 + image.shape[0]
+        pen.text((MARGIN, top + LINE // 2), told, fill=pictures.PENCIL, font=font, anchor="lm")
+        page.paste(Image.fromarray(image), (MARGIN, top + LINE - 4))
+        top += LINE + image.shape[0]
     return np.asarray(page)
 
 
@@ -70,7 +72,7 @@ def _chart(judged: Result) -> Any:
         pen.ellipse(box, fill=pictures.STRONG)
     count = f"{len(films)} film{'s' * (len(films) != 1)} it has never seen"
     label = f"{judged.name}: {count}; across the true rating, up the predicted one"
-    pen.text((AXIS, HEIGHT - 2), label, fill=pictures.PENCIL, font=ImageFont.load_default(size=18), anchor="ls")
+    pen.text((AXIS, HEIGHT - 6), label, fill=pictures.PENCIL, font=ImageFont.load_default(size=18), anchor="ls")
     return chart
 
 

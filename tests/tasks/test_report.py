@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import re
 import shutil
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from tasks.files import read_json, write_json
 from tasks.params import Params
 from tasks.report import charts, class_charts, films, scatter, thumbnails
 from tests.tasks import _classified, _judged, _panned
+from tests.tasks._pages import Tags, stands_alone
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ASKED = {"first": "conv3d_autoencoder", "second": "gru_autoencoder", "later": "conv3d_autoencoder"}
@@ -82,31 +81,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-class Tags(HTMLParser):
-    """Every tag of a page with its attributes, and the text outside the style."""
-
-    def __init__(self, page: Path) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.style = ""
-        self._inside = ""
-        self.feed(page.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._inside = tag
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        self._inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._inside == "style":
-            self.style += data
-        else:
-            self.text += data
-
-
 def test_the_site_is_whole_and_equal_for_equal_inputs(root: Path, tmp_path: Path) -> None:
     report.run(asked(root), root / "data", tmp_path / "again")
     names = sorted(str(p.relative_to(root / "site")) for p in (root / "site").rglob("*") if p.is_file())
@@ -118,22 +92,7 @@ def test_the_site_is_whole_and_equal_for_equal_inputs(root: Path, tmp_path: Path
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_stands_alone_and_runs_nothing(root: Path, name: str) -> None:
-    page = Tags(root / "site" / name)
-    policy = next(a["content"] for t, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
-    digest = base64.b64encode(hashlib.sha256(page.style.encode()).digest()).decode()
-    assert policy == (
-        f"default-src 'none'; img-src data:; media-src data:; style-src 'sha256-{digest}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    assert {tag for tag, _ in page.tags} & {"script", "iframe", "object", "embed", "form", "base"} == set()
-    for _, attributes in page.tags:
-        assert not [a for a in attributes if a.startswith("on") or a == "style"]
-        assert (attributes.get("src") or "data:").startswith("data:")
-        link = attributes.get("href") or "data:"
-        if link.startswith("#"):
-            assert sum(a.get("id") == link[1:] for _, a in page.tags) == 1
-        else:
-            assert link.startswith("data:") or (root / "site" / link).is_file()
+    stands_alone(root / "site", name)
 
 
 def test_hostile_names_stay_text(root: Path) -> None:
