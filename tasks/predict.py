@@ -11,16 +11,16 @@ from __future__ import annotations
 import bisect
 import itertools
 import statistics
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import footage, media, new_footage, sampling
-from tasks import shots as shots_
+from tasks import footage, media, new_footage, sampling, shots
 from tasks.params import Shots, Subclips
+from tasks.plans import Plan
 from tasks.scores import write_csv
 
 STAGE = "predict"
@@ -134,21 +134,27 @@ class _Trailer:
         """Raises MediaError or TooShortError: it has no subclip."""
         self.root, self.source, self.input, self.say = root, source, input_, say
         self.counts = new_footage.Counts()
-        asked = None if input_.get("subclips") is None else Subclips(**input_["subclips"])
-        shots = None if input_.get("shots") is None else Shots(**input_["shots"])
-        starts: list[float] = []
-        if shots is not None and (shots.split or (asked is not None and asked.snap == "shot")):
-            found, broken = shots_.find(root, [(source, source.duration_seconds)], shots.threshold)
-            if broken:
-                raise media.MediaError(root / source.path, broken[0].reason)
-            starts = [shot.start_seconds for shot in found]
-        anchors = _anchors(root, source, asked, starts)
-        self.subclips = sampling.spans(source.duration_seconds, asked, anchors)
-        self.left_out = sampling.left_out(source.duration_seconds, asked, anchors)
-        self.spans = sampling.cut_spans(self.subclips, starts) if shots is not None and shots.split else self.subclips
-        self.ratings: dict[int, list[float]] = {}  # of the clips that begin in each subclip
+        plan = Plan.of(root, source, None if input_.get("subclips") is None else Subclips(**input_["subclips"]))
+        starts = self._shots_seconds(plan)
+        self.subclips, self.left_out = plan.spans(starts), plan.left_out(starts)
         if not self.subclips:
-            raise new_footage.TooShortError("; ".join(self.left_out))
+            raise new_footage.TooShortError(self.left_out[0])
+        self.spans = sampling.cut_spans(self.subclips, starts) if self._splits else self.subclips
+        self.ratings: dict[int, list[float]] = {}  # of the clips that begin in each subclip
+
+    def _shots_seconds(self, plan: Plan) -> list[float]:
+        """Where shots start, if it matters."""
+        if not (plan.needs_shots or (self._splits and plan.spans())):
+            return []
+        found = shots.find(self.root, [plan], Shots(**self.input["shots"]))
+        if found.rejects:
+            raise media.MediaError(self.root / self.source.path, found.rejects[0].reason)
+        return [shot.start_seconds for shot in found.shots]
+
+    @property
+    def _splits(self) -> bool:
+        """Whether no clip crosses a cut."""
+        return self.input.get("shots") is not None and bool(self.input["shots"]["split"])
 
     def batches(self, batch_clips: int) -> Generator[new_footage.Batch]:
         stride = int(self.input.get("stride_frames", self.input["length_frames"]))
@@ -165,15 +171,6 @@ class _Trailer:
         starts = [start for start, _ in self.subclips]
         for at, rating in zip(seconds, ratings_B.tolist(), strict=True):
             self.ratings.setdefault(bisect.bisect(starts, at) - 1, []).append(rating)
-
-
-def _anchors(root: Path, source: footage.Source, asked: Subclips | None, starts: list[float]) -> Sequence[float]:
-    """Where a subclip may begin; nothing: anywhere."""
-    if asked is None or asked.snap == "none":
-        return ()
-    if asked.snap == "shot":
-        return starts
-    return media.probe(root / source.path).keyframe_seconds if source.kind == "video" else ()
 
 
 def _rated(model: Model, trailer: _Trailer, batch_clips: int) -> dict[str, Any]:
