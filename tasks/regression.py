@@ -68,7 +68,7 @@ def figures(score: Floats, predicted: Floats, groups: Sequence[str], *, samples:
 
 
 def conformal(residuals: NDArray[Any], level: float = LEVEL) -> dict[str, Any] | None:
-    """How far a new film's score may lie from its answer: split conformal prediction (Vovk et al. 2005, section 4.1;
+    """How far a new film's score may lie from its answer: split conformal prediction (Vovk et al. 2005, chapter 4;
     Lei et al. 2018, algorithm 2).
 
     The half width is the k-th smallest of the n absolute residuals, k = ceil((n + 1) level). It promises that answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from tasks import baselines
 from tasks.baselines import FrameStatistics, RatedFilms
@@ -28,6 +29,18 @@ def test_what_is_measured_of_a_films_frames_by_hand() -> None:
     expected = np.zeros(64)
     expected[[0, 16]] = 0.5
     np.testing.assert_allclose(found[1], expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(("height", "width"), [(12, 20), (9, 10), (3, 2)])
+def test_cells_are_those_of_adaptive_pooling(height: int, width: int) -> None:
+    frames = np.random.default_rng(6).integers(1, 256, (2, height, width, 3), dtype=np.uint8)
+    statistics = FrameStatistics(1)
+    statistics.add(np.array([0]), frames[:1][None])
+    unit = torch.from_numpy(frames[:1]).permute(0, 3, 1, 2).double() / 255.0
+    means, squares = (torch.nn.functional.adaptive_avg_pool2d(x, 4) for x in (unit, unit.square()))
+    deviations = (squares - means.square()).clamp_min(0).sqrt()
+    expected = np.concatenate([x.permute(0, 2, 3, 1).reshape(-1) for x in (means, deviations)])
+    np.testing.assert_allclose(statistics.features()[0, :96], expected, atol=1e-6)
 
 
 def test_each_frame_of_a_film_counts_alike_however_it_is_cut_into_clips() -> None:
