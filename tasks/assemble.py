@@ -2,6 +2,7 @@
 
 data/clips/<dataset>/clips.parquet   one row a clip
                      rejects.csv     of all stages so far
+                     ratings.csv, pace.csv    as the stages before wrote them, where they did
                      summary.json    counts, class balance, warnings, the check's result, identity of the data
 """
 
@@ -18,6 +19,7 @@ from tasks import balance, files, leakage, sampling, stores, tables
 from tasks import splits as splits_
 from tasks.footage import Reject
 from tasks.params import Dataset
+from tasks.ratings import Row
 from tasks.splits import SPLITS, Division
 from tasks.stores import StoredSource
 
@@ -66,11 +68,18 @@ def run(dataset: Dataset, frames: Path, out: Path) -> None:
                 f"{dataset.clips.step_frames} apart in one span; shorten clips.length_frames or correct split"
             )
     check_leakage(sources, division, frames)
+    rated = None
+    if dataset.ratings is not None:
+        in_splits = [source for source in sources if source.source in division.of]
+        rated = balance.ratings(dataset.ratings, tables.read(frames / "ratings.csv", Row), in_splits, rejects)
     with files.replacing_folder(out) as folder:
         table = pd.DataFrame([dataclasses.astuple(row) for row in clips], columns=_columns())
         table.to_parquet(folder / "clips.parquet", index=False, compression="zstd")
         tables.write(folder / "rejects.csv", Reject, rejects)
-        files.write_json(folder / "summary.json", summary(dataset, clips, sources, division))
+        for path in (frames / "ratings.csv", frames / "pace.csv"):
+            if path.is_file():
+                files.write_text(folder / path.name, path.read_text(encoding="utf-8"))
+        files.write_json(folder / "summary.json", summary(dataset, clips, sources, division, rated))
 
 
 def list_clips(dataset: Dataset, sources: Sequence[StoredSource], division: Division, index: Any) -> list[ClipRow]:
@@ -133,14 +142,21 @@ def check_leakage(sources: Sequence[StoredSource], division: Division, frames: P
 
 
 def summary(
-    dataset: Dataset, clips: Sequence[ClipRow], sources: Sequence[StoredSource], division: Division
+    dataset: Dataset,
+    clips: Sequence[ClipRow],
+    sources: Sequence[StoredSource],
+    division: Division,
+    rated: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Counts, warnings and identity, for people and programs."""
+    """Counts, warnings and identity, for people and programs. `rated`: what `balance.ratings` says."""
     used = {row.source for row in clips}
     divided = [source for source in sources if source.source in division.of]
     found = balance.classes(divided, division.of, used) if dataset.label == "folder" else {}
     train_clips = Counter(row.label for row in clips if row.split == "train")
     warnings = balance.warnings(found, train_clips, {row.label for row in clips}) if found else []
+    if rated is not None:
+        subclips = {(row.film, row.source, row.span) for row in clips}
+        warnings = [*warnings, *balance.rating_warnings(rated, Counter(film for film, _, _ in subclips))]
     sides = Counter(division.of.values())
     pairs = (sum(sides.values()) ** 2 - sum(n**2 for n in sides.values())) // 2
     return {
@@ -151,6 +167,7 @@ def summary(
         "splits": {name: _split_counts([row for row in clips if row.split == name]) for name in SPLITS},
         "classes": found,
         "lists": division.lists,
+        "ratings": rated,
         "warnings": [*division.warnings, *warnings],
         "leakage": {"passed": True, "pairs_compared": pairs},
         "data_sha256": stores.clips_sha256(

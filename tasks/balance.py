@@ -1,11 +1,15 @@
-"""How a dataset's classes are divided, and what that means for whoever learns and judges them."""
+"""How a dataset's classes are divided, and which films are rated: what it means for whoever learns and judges them."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-from tasks.footage import Source
+from tasks.footage import UNRATED, Reject, Source
+from tasks.params import Ratings
+from tasks.ratings import Row
 from tasks.splits import names
 
 Classes = dict[str, dict[str, int]]
@@ -59,6 +63,45 @@ def warnings(found: Classes, train_clips: Counter[str], known: set[str]) -> list
                 f"{many / few:.0f} times the {few:,} of {least}"
             )
     return [sentence for sentence in said if sentence]
+
+
+def ratings(
+    table: Ratings, rows: Sequence[Row], sources: Sequence[Source], rejects: Sequence[Reject]
+) -> dict[str, Any]:
+    """What became of the table of ratings, for the summary.
+
+    Args:
+        sources: those that stand in a split.
+    """
+    return {
+        "file": table.file,
+        "lowest": table.lowest,
+        "highest": table.highest,
+        "rows": len(rows),
+        "rated_sources": len(sources),
+        "films": len({source.film for source in sources}),
+        "unmatched_rows": [row.title for row in rows if not row.files],
+        "blank_rows": [row.title for row in rows if row.score is None],
+        "unmatched_files": [reject.path for reject in rejects if reject.stage == UNRATED],
+    }
+
+
+def rating_warnings(rated: Mapping[str, Any], subclips: Mapping[str, int]) -> list[str]:
+    """What a reader of any rating has to know; nothing where all is well.
+
+    Args:
+        rated: what `ratings` says.
+        subclips: how many subclips of each film have a clip.
+    """
+    table, single = Path(rated["file"]).name, sorted(film for film, count in subclips.items() if count == 1)
+    said = {
+        f"of {rated['rows']} rows of {table} have no file": rated["unmatched_rows"],
+        f"of {rated['rows']} rows of {table} have no score": rated["blank_rows"],
+        f"of {rated['rated_sources'] + len(rated['unmatched_files'])} files are left out, as {table} has no score of "
+        "theirs": rated["unmatched_files"],
+        f"of {len(subclips)} films have one subclip only, which alone stands for their rating": single,
+    }
+    return [f"{len(some)} {what}: {names(some)}" for what, some in said.items() if some]
 
 
 def _of(found: Classes, some: Sequence[str], what: str, meaning: str) -> str:

@@ -16,13 +16,14 @@ import dataclasses
 import hashlib
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from tasks import files, listing, media, sampling
 from tasks.params import Dataset, GroupRule
 
+UNRATED = "ratings"  # as the stage of a reject: no score belongs to it, which is somebody's table and no damage
 SHOWN_REASONS = 5
 NOMINAL_FRAMES_PER_SECOND = 25.0  # for strips and frame folders, which state no rate
 
@@ -75,6 +76,9 @@ def each_source(footage: Path, dataset: Dataset, only: str = "") -> Iterator[Sou
     if not footage.is_dir():
         raise ValueError(f"the footage folder {footage} does not exist; correct the dataset's `footage` in params.yaml")
     candidates = listing.candidates(footage, dataset.strip_frame_width_px, only)
+    if dataset.ratings is not None:
+        table = Path(dataset.ratings.file).resolve()
+        candidates = [c for c in candidates if (footage / c.path).resolve() != table]
     for name, candidate in sorted(((_printable(c.path), c) for c in candidates), key=lambda named: named[0]):
         if candidate.reason:
             yield Reject(name, "subclips", candidate.reason)
@@ -171,18 +175,28 @@ def content_sha256(footage: Path, path: str, kind: str) -> str:
     return listing.read_sequence(footage, path, kind).sha256()
 
 
-def check_rejects(footage: Path, sources: int, rejects: Sequence[Reject], max_reject_fraction: float) -> None:
-    """Raise a ValueError if nothing is left, or if too much was left out."""
-    first = "\n".join(f"  {r.path}: {r.reason}" for r in rejects[:SHOWN_REASONS])
-    if not sources:
+def check_rejects(footage: Path, used: Collection[str], rejects: Sequence[Reject], max_reject_fraction: float) -> None:
+    """Raise a ValueError if nothing is left, or if too much was left out.
+
+    Args:
+        used: paths of the sources that are used. A reject of one of these is a part of it, and does not count; nor does
+            what has no rating.
+    """
+    if not used:
+        first = _first_reasons(rejects)
         raise ValueError(f"{footage} holds no source that can be used; {len(rejects)} rejects\n{first}".rstrip())
-    fraction = len(rejects) / (sources + len(rejects))
-    if fraction > max_reject_fraction:
+    counted = [reject for reject in rejects if reject.path not in used and reject.stage != UNRATED]
+    left_out = len({reject.path for reject in counted})
+    if left_out / (len(used) + left_out) > max_reject_fraction:
         raise ValueError(
-            f"{len(rejects)} of {sources + len(rejects)} sources in {footage} were rejected, more than "
+            f"{left_out} of {len(used) + left_out} sources in {footage} were rejected, more than "
             f"max_reject_fraction {max_reject_fraction:g} allows; correct them, take them out, or raise it. "
-            f"The first:\n{first}"
+            f"The first:\n{_first_reasons(counted)}"
         )
+
+
+def _first_reasons(rejects: Sequence[Reject]) -> str:
+    return "\n".join(f"  {reject.path}: {reject.reason}" for reject in rejects[:SHOWN_REASONS])
 
 
 def source_id(path: str) -> str:

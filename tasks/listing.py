@@ -82,7 +82,7 @@ def _files(
         yield _sequence(footage, below, "frames")
         names = [name for name in names if name not in looked]
     for name in sorted(names):
-        if name.startswith("."):
+        if name.startswith((".", "~$")):  # hidden; the mark of a table that is open in a spreadsheet
             continue
         path, shown = folder / name, _join(below, name)
         seen = looked.get(name)

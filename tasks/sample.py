@@ -4,6 +4,7 @@
                           sources.csv      the cuts' columns + stored_frames, store_sha256, settings
                           index.parquet    source, span, row, source_frame, time_seconds
                           rejects.csv      of this stage and the one before
+                          ratings.csv, pace.csv    as the stage before wrote them, where it did
 
 A source's row of the index is kept beside its store (`<source>.json`) until the tables are written, so that a run that
 was killed goes on with the stores it finished.
@@ -27,6 +28,7 @@ from tasks.stores import StoredSource
 
 PARALLEL_BYTES = 32 * 2**20  # less footage than this decodes faster than worker processes start
 SHOWN = 5  # images that did not decode, by name
+HANDED_ON = ("ratings.csv", "pace.csv")
 INDEX = ("span", "source_frame", "time_seconds")
 
 
@@ -77,8 +79,10 @@ def run(dataset: Dataset, footage: Path, cuts: Path, out: Path, workers: int) ->
         if result.row is None:
             rejects.append(Reject(job.source.path, "sample", result.reason))
     rejects.sort(key=lambda r: (r.path, r.stage, r.reason))
-    _check(footage, sources, rejects, dataset.max_reject_fraction)
-    _write_tables(out, [done[source.source] for source in sources], rejects)
+    used = {source.path for source in sources if done[source.source].row is not None}
+    footage_.check_rejects(footage, used, rejects, dataset.max_reject_fraction)
+    handed_on = [cuts / name for name in HANDED_ON if (cuts / name).is_file()]
+    _write_tables(out, [done[source.source] for source in sources], rejects, handed_on)
 
 
 def decode(job: _Job) -> _Done:
@@ -178,18 +182,12 @@ def _still_right(out: Path, source: Source, settings: str, earlier: dict[str, _D
     return _Done(stores.stored(source, done.row.frames, **kept), done.index)  # class and group may have changed
 
 
-def _check(footage: Path, sources: list[Source], rejects: list[Reject], max_reject_fraction: float) -> None:
-    here = [r for r in rejects if r.stage == "sample"]
-    footage_.check_rejects(
-        footage, len(sources) - len(here), here + [r for r in rejects if r not in here], max_reject_fraction
-    )
-
-
-def _write_tables(out: Path, done: list[_Done], rejects: list[Reject]) -> None:
+def _write_tables(out: Path, done: list[_Done], rejects: list[Reject], handed_on: list[Path]) -> None:
     import pandas as pd
 
     rows = [d.row for d in done if d.row is not None]
-    keep = {"sources.csv", "index.parquet", "rejects.csv"} | {stores.store_path(out, r.source).name for r in rows}
+    keep = {"sources.csv", "index.parquet", "rejects.csv"} | {path.name for path in handed_on}
+    keep |= {stores.store_path(out, r.source).name for r in rows}
     records = [
         (d.row.source, span, row, number, seconds)
         for d in done
@@ -199,6 +197,8 @@ def _write_tables(out: Path, done: list[_Done], rejects: list[Reject]) -> None:
     table = pd.DataFrame(records, columns=["source", "span", "row", "source_frame", "time_seconds"])
     with files.replacing(out / "index.parquet") as temporary:
         table.to_parquet(temporary, index=False, compression="zstd")
+    for path in handed_on:
+        files.write_text(out / path.name, path.read_text(encoding="utf-8"))
     tables.write(out / "rejects.csv", Reject, rejects)
     tables.write(out / "sources.csv", StoredSource, rows)  # last: it says that the rest is there
     for path in out.iterdir():

@@ -1,83 +1,99 @@
 """Stage `subclips`: which sources there are, and which spans of each are used.
 
-Reads the footage folder; writes `sources.csv`, `cuts.csv`, `rejects.csv`, and where the dataset asks for them
-`shots.csv` and `files/<source>_<n>.mp4`, for people to watch. Frames are later decoded from the source along the cuts,
-never from those files. Where `out` holds the `shots.csv` of an earlier run, only sources that changed are decoded.
+Reads the footage folder, and the table of ratings where there is one; writes `sources.csv`, `cuts.csv`, `rejects.csv`,
+and where the dataset asks for them `ratings.csv`, `shots.csv` with `pace.csv`, and `files/<source>_<n>.mp4`, for people
+to watch. Frames are later decoded from the source along the cuts, never from those files. Where `out` holds the
+`shots.csv` of an earlier run, only sources that changed are decoded.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from tasks import files, media, sampling, shots, tables
+from tasks import files, media, ratings, sampling, shots, tables
 from tasks import footage as footage_
 from tasks.footage import Reject, Source
+from tasks.pace import Pace
 from tasks.params import Dataset
-from tasks.sampling import Span
-from tasks.shots import Shot
+from tasks.plans import Plan
+from tasks.shots import Found, Shot
 
 
 def run(dataset: Dataset, footage: Path, out: Path, workers: int = 1) -> None:
     """List and cut.
 
     Raises:
-        ValueError: no source at all, or more rejects than `max_reject_fraction`; the first reasons are named.
+        ValueError: no source at all, or more rejects than `max_reject_fraction`; the first reasons are named. A table
+            of ratings that cannot be used (see `ratings.apply`).
     """
     sources, rejects = footage_.list_sources(footage, dataset)
-    kept, spans, late = _spans(dataset, sources)
-    rejects += late
-    found: list[Shot] = []
+    rows: list[ratings.Row] = []
+    if dataset.ratings is not None:
+        sources, rows, unrated = ratings.apply(dataset.ratings, sources, ruled=dataset.group is not None)
+        rejects += unrated
+    plans = [Plan.of(footage, source, dataset.subclips) for source in sources]
+    found = Found()
     if dataset.shots is not None:
-        used = [(source, spans[source.source][-1][1]) for source in kept]
-        found, broken = shots.find(footage, used, dataset.shots.threshold, _earlier(out), workers)
-        rejects += broken
-        kept = [source for source in kept if source.path not in {reject.path for reject in broken}]
-    cuts = _cuts(kept, spans, found)
+        used = [plan for plan in plans if plan.needs_shots or plan.spans()]
+        found = shots.find(footage, used, dataset.shots, _earlier(out), workers)
+        rejects += found.rejects
+        broken = {reject.path for reject in found.rejects}
+        plans = [plan for plan in plans if plan.source.path not in broken]
+    starts = _starts(found.shots)
+    rejects += _left_out(plans, starts)
+    cuts = _cuts(plans, starts, dataset.shots is not None and dataset.shots.split)
+    with_cuts = {cut.source for cut in cuts}
+    kept = [plan.source for plan in plans if plan.source.source in with_cuts]
     with files.replacing_folder(out) as folder:
         if dataset.subclips is not None and dataset.subclips.files:
-            kept, broken = _watchable(footage, kept, cuts, folder / "files")
-            rejects += broken
+            kept, hurt = _watchable(footage, kept, cuts, folder / "files")
+            rejects += hurt
         rejects.sort(key=lambda r: (r.path, r.reason))
-        footage_.check_rejects(footage, len(kept), rejects, dataset.max_reject_fraction)
+        footage_.check_rejects(footage, {source.path for source in kept}, rejects, dataset.max_reject_fraction)
         left = {source.source for source in kept}
         tables.write(folder / "sources.csv", Source, kept)
         tables.write(folder / "cuts.csv", tables.Cut, [cut for cut in cuts if cut.source in left])
         tables.write(folder / "rejects.csv", Reject, rejects)
+        if dataset.ratings is not None:
+            tables.write(folder / "ratings.csv", ratings.Row, rows)
         if dataset.shots is not None:
-            tables.write(folder / "shots.csv", Shot, [shot for shot in found if shot.source in left])
+            tables.write(folder / "shots.csv", Shot, [shot for shot in found.shots if shot.source in left])
+            tables.write(folder / "pace.csv", Pace, [row for row in found.paces if row.source in left])
 
 
-def _spans(dataset: Dataset, sources: list[Source]) -> tuple[list[Source], dict[str, list[Span]], list[Reject]]:
-    """The spans of each source; one without any is a reject."""
-    kept, spans, late = [], {}, []
-    for source in sources:
-        spans[source.source] = sampling.spans(source.duration_seconds, dataset.subclips)
-        if spans[source.source]:
-            kept.append(source)
-        else:
-            start = dataset.subclips.start_seconds if dataset.subclips else 0.0
-            reason = f"lasts {source.duration_seconds:.2f} s and subclips.start_seconds is {start:g}"
-            late.append(Reject(source.path, "subclips", reason))
-    return kept, spans, late
-
-
-def _cuts(sources: list[Source], spans: dict[str, list[Span]], found: list[Shot]) -> list[tables.Cut]:
-    """The cut list: the spans of each source, cut further where its shots begin."""
-    starts: dict[str, list[float]] = {source.source: [] for source in sources}
-    for shot in found:
-        starts[shot.source].append(shot.start_seconds)
+def _left_out(plans: Sequence[Plan], starts: dict[str, list[float]]) -> list[Reject]:
+    """Every subclip that is not used, and every source that has none."""
     return [
-        tables.Cut(source.source, start, end)
-        for source in sources
-        for start, end in sampling.cut_spans(spans[source.source], starts[source.source])
+        Reject(plan.source.path, "subclips", reason)
+        for plan in plans
+        for reason in plan.left_out(starts.get(plan.source.source, []))
     ]
 
 
-def _earlier(out: Path) -> list[Shot]:
+def _starts(found: Sequence[Shot]) -> dict[str, list[float]]:
+    """Where the shots of each source start."""
+    starts: dict[str, list[float]] = {}
+    for shot in found:
+        starts.setdefault(shot.source, []).append(shot.start_seconds)
+    return starts
+
+
+def _cuts(plans: Sequence[Plan], starts: dict[str, list[float]], split: bool) -> list[tables.Cut]:
+    """The cut list: the spans of each source; with `split`, cut further where its shots begin."""
+    cuts = []
+    for plan in plans:
+        shots_seconds = starts.get(plan.source.source, [])
+        for start, end in sampling.cut_spans(plan.spans(shots_seconds), shots_seconds if split else []):
+            cuts.append(tables.Cut(plan.source.source, start, end))
+    return cuts
+
+
+def _earlier(out: Path) -> Found:
     try:
-        return tables.read(out / "shots.csv", Shot)
+        return Found(tables.read(out / "shots.csv", Shot), tables.read(out / "pace.csv", Pace))
     except ValueError:
-        return []  # absent, or not ours: every source is looked through
+        return Found()  # absent, or not ours: every source is looked through
 
 
 def _watchable(

@@ -70,6 +70,7 @@ def test_manifest_and_summary(tmp_path: Path) -> None:
         "stored_frames": 50,
         "leakage": {"passed": True, "pairs_compared": 5},
         "lists": None,
+        "ratings": None,
         "classes": {
             "jump": {"sources": 2, "groups": 2, "train_sources": 0, "test_sources": 1},
             "run": {"sources": 2, "groups": 2, "train_sources": 1, "test_sources": 0},

@@ -34,15 +34,18 @@ def test_tables_and_files(make_video, tmp_path: Path) -> None:
         "run-b-mkv-2dd840b7b0,0.4,1.2\n"
     )
     assert (out / "rejects.csv").read_text() == (
-        "path,stage,reason\nrun/short.mkv,subclips,lasts 0.20 s and subclips.start_seconds is 0.4\n"
+        "path,stage,reason\n"
+        'run/b.mkv,subclips,"subclip 2 of 2: begins at 1.2 s, the source ends at 1.20 s"\n'
+        'run/short.mkv,subclips,"lasts 0.20 s, too short for any subclip; '
+        'subclip 1 of 2: begins at 0.4 s, the source ends at 0.20 s"\n'
     )
     header, a, b = (out / "sources.csv").read_text().splitlines()
     assert header == (
-        "source,path,kind,sha256,label,group,width_px,height_px,frames_per_second,frames,claimed_frames,duration_seconds,note"
+        "source,path,kind,sha256,label,group,width_px,height_px,frames_per_second,frames,claimed_frames,duration_seconds,note,film,score"
     )
     assert a.startswith("run-a-mp4-9ef4fecdbe,run/a.mp4,video,")
-    assert a.endswith(",run,run/a.mp4,64,48,25.0,60,60,2.4,")
-    assert b.endswith(",run,run/b.mkv,64,48,25.0,30,,1.2,")
+    assert a.endswith(",run,run/a.mp4,64,48,25.0,60,60,2.4,,,")
+    assert b.endswith(",run,run/b.mkv,64,48,25.0,30,,1.2,,,")
     seen = {p.name: [number_of(f) for _, _, f in media.read_frames(p)] for p in sorted((out / "files").iterdir())}
     assert seen == {
         "run-a-mp4-9ef4fecdbe_0.mp4": list(range(10, 30)),
@@ -57,9 +60,12 @@ def test_tables_and_files(make_video, tmp_path: Path) -> None:
 def test_shots_are_spans_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "footage" / "run").mkdir(parents=True)
     write_video(tmp_path / "footage" / "run" / "a.mkv", film([10, 15, 25]))
-    write_images(tmp_path / "footage" / "run" / "walk", range(3, 9))
+    write_images(tmp_path / "footage" / "run" / "walk", range(3, 15))
     rules = Dataset(
-        footage="x", split=SPLIT, shots=Shots(threshold=0.2), subclips=Subclips(count=2, seconds=0.8, files=True)
+        footage="x",
+        split=SPLIT,
+        shots=Shots(threshold=0.2),
+        subclips=Subclips(count=2, seconds=0.8, start_seconds=0, files=True),
     )
     out = tmp_path / "cuts"
     subclips.run(rules, tmp_path / "footage", out)
@@ -69,7 +75,7 @@ def test_shots_are_spans_of_their_own(tmp_path: Path) -> None:
         "run-a-mkv-f89a57ae31,0.38,0.8\n"
         "run-a-mkv-f89a57ae31,0.8,0.98\n"
         "run-a-mkv-f89a57ae31,0.98,1.6\n"
-        "run-walk-24a48237ac,0.0,0.24\n"
+        "run-walk-24a48237ac,0.0,0.48\n"
     )
     rows = [line.split(",") for line in (out / "shots.csv").read_text().splitlines()]
     assert [(*row[:4], bool(row[4]), len(row[5])) for row in rows] == [
@@ -80,7 +86,7 @@ def test_shots_are_spans_of_their_own(tmp_path: Path) -> None:
         ("run-walk-24a48237ac", "0", "3", "0.0", False, 64),
     ]
     lengths = {p.name: media.probe(p).frames for p in sorted((out / "files").iterdir())}
-    assert list(lengths.values()) == [10, 10, 5, 15, 6]
+    assert list(lengths.values()) == [10, 10, 5, 15, 12]
     first = {p.relative_to(out): p.read_bytes() for p in out.rglob("*.*")}
     subclips.run(rules, tmp_path / "footage", out, workers=2)
     assert {p.relative_to(out): p.read_bytes() for p in out.rglob("*.*")} == first
