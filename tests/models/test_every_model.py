@@ -18,6 +18,10 @@ SMALL: dict[str, dict[str, dict[str, object]]] = {
         "article": {"frames": 7, "height_px": 32, "width_px": 40, "width": 8},
         "default": {"frames": 7, "height_px": 32, "width_px": 48, "adversarial_from": 0.0},
     },
+    "regress": {
+        "article": {"features": (24, 16, 15)},
+        "default": {"widths": (8, 16)},
+    },
     "classify": {
         "paper": {"crop_height_px": 32, "crop_width_px": 32, "base_channels": 4, "features": 24},
         "default": {"crop_height_px": None, "crop_width_px": None, "base_channels": 4, "features": 24},
@@ -27,9 +31,19 @@ SMALL["classify"] = {
     variant: {"frames": 16, "height_px": 32, "width_px": 48, "classes": 2, "dropout": 0.0, **config}
     for variant, config in SMALL["classify"].items()
 }
+SMALL["regress"] = {
+    variant: {
+        "frames": 6, "height_px": 32, "width_px": 40, "score_mean": 5.0, "score_deviation": 2.0, "dropout": 0.0,
+        **config,
+    }
+    for variant, config in SMALL["regress"].items()
+}  # fmt: skip
 PROGRESS = 0.5
 VARIANTS = [(name, variant) for name in models.names() for variant in SMALL[models.kind_of(name)]]
-PICTURES = [(name, variant) for name, variant in VARIANTS if models.kind_of(name) != "classify"]
+
+
+def of_kind(*kinds: str) -> list[tuple[str, str]]:
+    return [(name, variant) for name, variant in VARIANTS if models.kind_of(name) in kinds]
 
 
 def make(name: str, variant: str, **config: object) -> models.VideoModel:
@@ -55,8 +69,13 @@ def shown(model: models.VideoModel, clip_BTHWC: Tensor) -> Tensor:
 
 
 def loss(model: models.VideoModel, clip_BTHWC: Tensor, part: str) -> tuple[Tensor, dict[str, Tensor]]:
-    label = torch.arange(len(clip_BTHWC)) % 2  # read by classifiers only
-    return model.loss({"clip": clip_BTHWC, "label": label, "progress": torch.tensor(PROGRESS)}, part)
+    known = {"label": torch.arange(len(clip_BTHWC)) % 2, "score": scores(len(clip_BTHWC))}  # each read by one kind
+    return model.loss({"clip": clip_BTHWC, **known, "progress": torch.tensor(PROGRESS)}, part)
+
+
+def scores(count: int) -> Tensor:
+    """Of clips: 3 and 7 in turn."""
+    return 3.0 + 4.0 * (torch.arange(count) % 2)
 
 
 def train(model: models.VideoModel, batch: Tensor, steps: int, *, bf16: bool = False) -> None:
@@ -82,6 +101,10 @@ def test_predict_answers_every_place(name: str, variant: str, channels: int) -> 
     with torch.no_grad():
         out = model.eval().predict(shown(model, batch))
     assert out.dtype == torch.float32
+    if model.kind == "regress":
+        assert out.shape == (3,)
+        assert bool(out.isfinite().all())
+        return
     assert 0.0 <= float(out.min()) <= float(out.max()) <= 1.0
     if model.kind == "classify":
         assert out.shape == (3, 2)
@@ -107,7 +130,7 @@ def test_every_parameter_belongs_to_one_part_and_gets_a_gradient(name: str, vari
         assert without == []
 
 
-@pytest.mark.parametrize(("name", "variant"), PICTURES)
+@pytest.mark.parametrize(("name", "variant"), of_kind("reconstruct", "interpolate"))
 def test_overfits_one_batch(name: str, variant: str) -> None:
     model = make(name, variant)
     batch = clips(model, 2)  # and no `initialise`: two clips fitted are two clips known
@@ -122,7 +145,7 @@ def test_overfits_one_batch(name: str, variant: str) -> None:
     assert psnr_db() > before + 3.0
 
 
-@pytest.mark.parametrize(("name", "variant"), [pair for pair in VARIANTS if pair not in PICTURES])
+@pytest.mark.parametrize(("name", "variant"), of_kind("classify"))
 def test_tells_the_clips_of_one_batch_apart(name: str, variant: str) -> None:
     model = make(name, variant)
     batch = clips(model, 4)
@@ -133,6 +156,52 @@ def test_tells_the_clips_of_one_batch_apart(name: str, variant: str) -> None:
         answer = model.eval().predict(batch)
     assert answer.argmax(1).tolist() == [0, 1, 0, 1]
     assert float(answer.max(1).values.min()) > 0.9
+
+
+@pytest.mark.parametrize(("name", "variant"), of_kind("regress"))
+def test_rates_the_clips_of_one_batch_by_the_order_of_their_frames(name: str, variant: str) -> None:
+    model = make(name, variant)
+    batch = clips(model, 4)
+    batch[1::2] = batch[1::2].flip(1)  # no frame tells them apart
+    train(model, batch, 100)
+    model.eval()
+    with torch.no_grad():
+        error = model.predict(batch) - scores(4)
+    assert float(error.abs().max()) < 0.5
+
+
+@pytest.mark.parametrize(("name", "variant"), of_kind("regress"))
+def test_what_fills_up_a_shorter_clip_does_not_reach_the_answer(name: str, variant: str) -> None:
+    model = make(name, variant)
+    batch = clips(model, 6)
+    length_B = [1, 2, 3, 4, 5, 6]
+    for clip, length in zip(batch, length_B, strict=True):
+        clip[length:] = 0
+    train(model, batch, 3)  # away from where it started, batch statistics too
+    assert all(bool(value.isfinite().all()) for value in model.state_dict().values())
+    model.eval()
+    with torch.no_grad():
+        filled = model.predict(batch)
+        for clip, length, answer in zip(batch, length_B, filled, strict=True):
+            exact = make(name, variant, frames=length)  # the same network, for clips as long as this one
+            exact.load_state_dict(model.state_dict())
+            torch.testing.assert_close(exact.eval().predict(clip[None, :length])[0], answer, rtol=0.0, atol=1e-5)
+    assert len({round(float(answer), 4) for answer in filled}) == 6  # and the frames do
+
+
+@pytest.mark.parametrize(("name", "variant"), of_kind("regress"))
+def test_what_fills_up_a_shorter_clip_does_not_reach_the_gradient(name: str, variant: str) -> None:
+    """A batch of short clips in a network for long ones moves it as the same batch moves one for short clips."""
+    ends = []
+    for frames in (3, 6):
+        model = make(name, variant, frames=frames)
+        batch = torch.zeros(4, frames, 32, 40, 3, dtype=torch.uint8)
+        batch[:, :3] = clips(make(name, variant, frames=6), 4)[:, :3]
+        objective, _ = loss(model, batch, "model")
+        objective.backward()
+        moved = {name: p.grad for name, p in model.named_parameters()} | dict(model.named_buffers())
+        ends.append({"loss": objective.detach(), **moved})
+    torch.testing.assert_close(ends[1], ends[0], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)

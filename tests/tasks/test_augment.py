@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import models
+from models._sequence import lengths
 from tasks.params import Augment
 from tasks.train.augment import augment, check, sizes_taken
 from tests.tasks._tiny import know_tiny
@@ -146,3 +147,34 @@ def test_gain_keeps_the_mean_and_offset_moves_it_within_their_limits() -> None:
 def test_the_same_seed_gives_the_same_batch() -> None:
     a = Augment(shift_px=2, mirror=True, reverse=True, gain=0.3, offset=0.1)
     assert torch.equal(_many(a), _many(a))
+
+
+def test_what_fills_up_a_shorter_clip_stays_black_and_stays_behind_it() -> None:
+    clip_THWC = torch.arange(4 * 6 * 6, dtype=torch.uint8).reshape(4, 6, 6, 1) + 60
+    clips = clip_THWC.repeat(64, 1, 1, 1, 1)
+    length_B = torch.arange(64) % 4 + 1
+    for clip, length in zip(clips, length_B.tolist(), strict=True):
+        clip[length:] = 0
+    torch.manual_seed(0)
+    backwards = augment(clips, Augment(reverse=True), length_B)
+    for length in (1, 2, 3, 4):
+        whole = [clip.numpy().tobytes() for clip in backwards[length - 1 :: 4]]
+        turned = torch.cat([clip_THWC[:length].flip(0), torch.zeros(4 - length, 6, 6, 1, dtype=torch.uint8)])
+        assert set(whole) == _bytes(clips[length - 1], turned)
+    everything = Augment(
+        load_height_px=8, load_width_px=9, zoom=0.3, crop_height_px=6, crop_width_px=6, shift_px=1, mirror=True,
+        reverse=True, gain=0.5, offset=0.2,
+    )  # fmt: skip
+    assert lengths(augment(clips, everything, length_B)).tolist() == length_B.tolist()
+
+
+def test_gain_and_offset_of_a_shorter_clip_are_those_of_its_frames_alone() -> None:
+    clips = CLIP_THWC.repeat(64, 1, 1, 1, 1)
+    filled = torch.cat([clips, torch.zeros(64, 3, 3, 4, 1, dtype=torch.uint8)], 1)
+    for settings in (Augment(gain=0.5), Augment(offset=0.1), Augment(gain=0.5, offset=0.1)):
+        torch.manual_seed(0)
+        alone = augment(clips, settings)
+        torch.manual_seed(0)
+        among = augment(filled, settings, torch.full((64,), 2))
+        assert int((among[:, :2].int() - alone.int()).abs().max()) <= 1  # the mean is rounded otherwise
+        assert int(among[:, 2:].max()) == 0
