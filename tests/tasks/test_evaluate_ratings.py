@@ -22,7 +22,8 @@ from tasks.stores import StoredSource
 from tests.tasks import _rated
 
 T, SIDE = 4, 16
-RECIPE = Recipe.model_validate({"dataset": "films", "architecture": "tiny_rater", "evaluation": {"batch_clips": 3}})
+EVALUATION = {"batch_clips": 3, "bootstrap_samples": 1000}
+RECIPE = Recipe.model_validate({"dataset": "films", "architecture": "tiny_rater", "evaluation": EVALUATION})
 NOTHING = {"value": None, "low": None, "high": None}
 
 
@@ -136,7 +137,7 @@ def test_the_figures_hold_what_the_films_say(root: Path) -> None:
     assert {key: found[key] for key in plain} == plain
     assert found["intervals"] == {
         "method": "95% percentile bootstrap over groups, all films of a drawn group",
-        "samples": 2000, "seed": 0, "note": None,
+        "samples": 1000, "seed": 0, "note": None,
     }  # fmt: skip
 
     # Three groups: one of them three times in 1 of 27 draws each, which is more than a tail of 2.5%: so the intervals
@@ -353,3 +354,32 @@ def test_a_model_without_an_answer_is_refused(tmp_path: Path) -> None:
         broken.last.bias.fill_(float("nan"))  # type: ignore[operator, union-attr]
     with pytest.raises(ValueError, match=r"recipe films: the model in .* answers NaN or infinite values; train it"):
         judge(tmp_path, model=broken)
+
+
+def test_films_from_footage_and_a_table_of_ratings_to_the_figures(tmp_path: Path) -> None:
+    """Each subclip's brightness is its score, but for a wobble of 3 / 22 points that the film's three subclips share
+    in part: the model's errors are of that size, and the noise of the mean of three is less."""
+    data = _rated.data(tmp_path)
+    _rated.train(tmp_path, "first", twin_sees=0.5)
+    folder = _rated.judge(tmp_path, "first")
+    found = read_json(folder / "metrics.json")
+    assert (found["films"], found["clips"], found["groups"]) == (5, 15, sorted(_rated.TEST))
+    assert set(found["answers"]) == {"model", "training_mean", "frames_ridge", "pace_ridge"}
+    assert found["primary"]["value"] < (3 / 22) ** 2
+    assert found["signal"]["found"]
+    assert found["warnings"] == read_json(data / "clips/films/summary.json")["warnings"] != []
+    assert found["ratings"] == {"lowest": 0, "highest": 10}
+    assert (found["conformal"]["films"], found["conformal"]["level"]) == (8, 0.8)
+    residuals = pd.read_csv(folder / "residuals.csv")
+    assert residuals["film"].tolist() == [*sorted(_rated.VALIDATION), *sorted(_rated.TEST)]
+    assert residuals["score"].tolist() == [_rated.FILMS[film][0] for film in residuals["film"]]
+    assert found["conformal"]["half_width"] == pytest.approx((residuals["predicted"] - residuals["score"]).abs().max())
+
+    # The twin's answer is half way from 5 to the model's: a quarter of the squared distance from 5 is what it misses.
+    claimed = pd.read_csv(folder / "subclips.csv")
+    assert claimed["film"].tolist() == sorted(_rated.FILMS)  # all have two subclips or more
+    assert found["by_subclip"]["subclips"] == len(claimed)
+    np.testing.assert_allclose(claimed["predicted"], (claimed["score"] + 5) / 2, atol=3 * 3 / 22 / 2)
+    expected = np.square(claimed["score"] - 5).mean() / 4
+    assert found["by_subclip"]["mse"]["value"] == pytest.approx(expected, rel=0.1)
+    assert found["by_subclip"]["honest"]["mse"]["value"] < found["by_subclip"]["mse"]["value"]
