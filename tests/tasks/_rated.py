@@ -110,6 +110,8 @@ def train(root: Path, name: str, sees: float = 1.0, twin_sees: float | None = 1.
     described = {
         "architecture": "tiny_rater",
         "dataset": "films",
+        "data_sha256": "d" * 64,
+        "training": {"seed": 0},
         "labels": [""],
         "input": {
             "gray": True,
@@ -120,6 +122,7 @@ def train(root: Path, name: str, sees: float = 1.0, twin_sees: float | None = 1.
             "width_px": SIDE,
             "length_frames": T,
             "least_frames": 3,
+            "stride_frames": T,
             "subclips": {**DATASET["subclips"], "snap": "none"},
             "shots": DATASET["shots"],
         },

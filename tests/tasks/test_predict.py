@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
-from tasks import assemble, predict, sample, subclips
+from tasks import assemble, new_footage, predict, sample, subclips
 from tasks.clips import ClipDataset
 from tasks.footage import source_id
 from tasks.params import Dataset
@@ -133,6 +133,8 @@ def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
     other.kind = "classify"
     with pytest.raises(ValueError, match="is of kind 'classify', not 'regress'; use: rushes features rated FOOTAGE"):
         predict.predict(other, [tmp_path])
+    with pytest.raises(ValueError, match="is of kind 'regress', not 'reconstruct'; use: rushes predict rated TRAILER"):
+        new_footage.require_kind(Rater(), "reconstruct")
     write_film(tmp_path / "a.mp4", lit((3.0, 10)))
     broken = Rater()
     broken.model.last.weight.data.fill_(float("nan"))

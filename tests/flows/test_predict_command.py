@@ -1,0 +1,125 @@
+"""A registered model that rates, as people use it: `rushes predict`, and behind a server of MLflow's."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks import predict, tracking
+from tests.flows.conftest import Run
+from tests.tasks import _rated
+
+MODEL = "models:/rushes-brightness@champion"
+
+
+@pytest.fixture(scope="module")
+def rated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A project whose champion knows that the brighter of the tests' films are the better ones."""
+    root = tmp_path_factory.mktemp("rated")
+    for name in ("dvc.yaml", "params.yaml"):
+        (root / name).write_text("{}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        _rated.data(root)
+        run = _rated.train(root, "brightness")
+        tracking.register("brightness", run, _rated.judge(root, "brightness"), {})
+        tracking.promote("brightness", "1")
+        yield root
+
+
+def test_films_are_rated_on_the_command_line(rated: Path, run: Run) -> None:
+    interval = tracking.load(MODEL).interval
+    assert interval is not None
+    meaning = (
+        f"{interval['level']:.0%} of films like the {interval['films']} it was judged on lie within"
+        f" {interval['half_width']:.2f} of their rating\n"
+    )
+    (rated / "notes.mp4").write_text("no film")
+    named = [str(rated / "films" / name) for name in ("juniper.png", "inlet.png")] + [str(rated / "notes.mp4")]
+    done = run(rated, "flows.cli", "predict", "brightness", *named, "-o", "out/ratings.csv")
+    assert done.stderr.startswith(meaning)
+    assert "notes.mp4: holds text" in done.stderr
+    assert "inlet.png: subclip 3 of 3: begins at 0.88 s, the source ends at 0.76 s" in done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["path", "rating", "low", "high", "subclips", "frames"]
+    assert [line.split()[0] for line in lines[1:3]] == ["juniper.png", "inlet.png"]
+    assert lines[-1] == f"Ratings: {rated / 'out/ratings.csv'}"
+    table = pd.read_csv(rated / "out/ratings.csv")
+    assert table["rating"].tolist() == pytest.approx([4.0, 9.0], abs=0.3)
+    assert table[["subclips", "frames"]].to_numpy().tolist() == [[3, 15], [2, 9]]
+    assert len(pd.read_csv(rated / "out/ratings.rejects.csv")) == 2
+
+    told = json.loads(run(rated, "flows.cli", "predict", MODEL, named[0], "--json").stdout)
+    assert [predict.brief(row) for row in told] == table.head(1).to_dict("records")
+    assert [(s["start_seconds"], s["end_seconds"]) for s in told[0]["subclips"]] == [
+        (0.08, 0.48), (0.48, 0.88), (0.88, 1.28),
+    ]  # fmt: skip
+
+    done = run(rated, "flows.cli", "predict", "brightness", named[2], expect=3)
+    assert done.stderr.endswith("error: nothing could be rated; the reasons stand above\n")
+
+
+@contextlib.contextmanager
+def served(environment: dict[str, str], store: Path) -> Iterator[str]:
+    """The champion behind `mlflow models serve`; its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    own = {"MLFLOW_TRACKING_URI": f"sqlite:///{store}", "MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": "1"}
+    command = ["-m", "mlflow", "models", "serve", "-m", MODEL, "--env-manager", "local", "-h", "127.0.0.1", "-p", port]
+    server = subprocess.Popen(
+        [sys.executable, *map(str, command)], env=environment | own, start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    address = f"http://127.0.0.1:{port}"
+    try:
+        end = time.monotonic() + 120
+        while server.poll() is None and time.monotonic() < end:
+            with contextlib.suppress(OSError), asked(f"{address}/ping"):
+                break
+            time.sleep(0.2)
+        assert server.poll() is None
+        yield address
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+
+
+def asked(address: str, body: dict[str, Any] | None = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(address, data, {"Content-Type": "application/json"})
+    return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60)
+
+
+def test_a_server_gives_the_same_ratings(rated: Path, environment: dict[str, str]) -> None:
+    model = tracking.load(MODEL)
+    clips = predict.clips_of(model.input, rated / "films" / "inlet.png")
+    assert clips.shape == (2, 5, 16, 16, 1)
+    assert not clips[1, 4:].any()  # the second is shorter
+    with served(environment, rated / "data/mlflow/mlflow.db") as address:
+        for batch in (clips, clips[1:]):
+            with asked(f"{address}/invocations", {"inputs": batch.tolist()}) as answer:
+                told = json.load(answer)
+            assert list(told) == ["predictions"]
+            np.testing.assert_allclose(told["predictions"], model.predict(batch), rtol=1e-6)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            asked(f"{address}/invocations", {"inputs": clips[:, :3].tolist()})
+        with refused.value as answer:
+            assert answer.status == 400
+            assert "does not match expected shape (-1, 5, 16, 16, 1)" in json.load(answer)["message"]
