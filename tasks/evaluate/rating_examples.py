@@ -29,11 +29,11 @@ def examples(test: ClipDataset, films: pd.DataFrame) -> dict[str, Any]:
         `length` frames are no filling. `thumbnail_film`, `thumbnail` uint8 (F, h, w, C): a frame from the middle of
         each film, at most 64 px high; of more than 200 films those rated most wrongly.
     """
+    import pandas as pd
+
     ranked = films.assign(distance=-films["error"].abs()).sort_values(["distance", "film"], kind="stable")
     right = min(RIGHT, len(ranked) // 2)
     wrong = min(WRONG, len(ranked) - right)
-    import pandas as pd
-
     chosen = pd.concat([ranked.head(wrong), ranked.tail(right).iloc[::-1]])
     rows_of = test.table.groupby("film").indices
     rows = [int(rows_of[film][len(rows_of[film]) // 2]) for film in chosen["film"]]

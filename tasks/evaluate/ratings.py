@@ -9,6 +9,7 @@ other subclips of the films it is asked about (see `ClipDataset.by_subclip`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import baselines, modelio, regression
-from tasks.baselines import Predict, RatedFilms
+from tasks.baselines import Clip, Predict, RatedFilms
 from tasks.clips import ClipDataset
 from tasks.evaluate.asking import accelerated, asked, finite
 from tasks.evaluate.rating_examples import examples
@@ -97,7 +98,7 @@ def _predicted(model: VideoModel, clips: ClipDataset, settings: Evaluation, whos
     return np.concatenate(answers)
 
 
-def _batches(clips: ClipDataset, batch_clips: int) -> Any:
+def _batches(clips: ClipDataset, batch_clips: int) -> Iterator[Clip]:
     for start in range(0, len(clips), batch_clips):
         yield clips.clips(range(start, min(start + batch_clips, len(clips))))
 
