@@ -25,7 +25,7 @@ from tasks.params import Ratings
 
 # What the end of a file's name may say of its kind, and not of its film.
 KINDS = frozenset(("trailer", "teaser", "official", "theatrical", "promo", "tv", "spot", "hd", "uhd", "4k"))
-KINDS |= {f"{lines}p" for lines in (360, 480, 720, 1080, 1440, 2160)}
+SIZE = re.compile(r"\d{3,4}(p|x\d{3,4})")  # 1080p, 1280x720
 YEAR = re.compile(r"[(\[]\s*((?:18|19|20)\d\d)\s*[)\]]")
 SHOWN = 3
 SHOWN_FAULTS = 20
@@ -169,7 +169,7 @@ def _named(stem: str) -> list[tuple[str, str]]:
     while len(words) > 1:
         last_year, last = words[-1]
         numbered = last.isdecimal() and len(last) == 1 and words[-2][1] in KINDS  # "trailer 2", not "Toy Story 2"
-        if not (last in KINDS or numbered or last_year):
+        if not (last in KINDS or SIZE.fullmatch(last) or numbered or last_year):
             break
         year = year or last_year
         words.pop()
