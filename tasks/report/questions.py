@@ -136,6 +136,8 @@ def compare(first: Judged, second: Judged, settings: Evaluation) -> Comparison:
 
 
 def _variant(judged: Judged) -> str:
+    if not judged.variant:
+        return judged.name
     return f"the {VARIANTS.get(judged.variant, f'variant {judged.variant}')} ({judged.name})"
 
 

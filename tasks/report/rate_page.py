@@ -86,13 +86,14 @@ def _facts(result: Result) -> list[dict[str, Any]]:
     answers, facts = result.metrics["answers"]["model"], []
 
     def figure(name: str, interval: dict[str, Any], measure: Measure) -> None:
-        ends = measure.span(interval) if interval["low"] is not None else ""
-        facts.append(fact(name, measure.number(interval["value"]), f"{ends} {measure.unit}".strip() or None))
+        span = measure.span(interval) if interval["low"] is not None else None
+        facts.append(fact(name, measure.number(interval["value"]), span))
 
-    figure(RATING_MSE.name, answers[RATING_MSE.key], RATING_MSE)
+    figure("MSE, points²", answers[RATING_MSE.key], RATING_MSE)
     if result.metrics["by_subclip"] is not None:
-        figure("By subclip, claimed", result.metrics["by_subclip"][RATING_MSE.key], RATING_MSE)
-    for measure in (RATING_MAE, R2, SPEARMAN):
+        figure("MSE by subclip", result.metrics["by_subclip"][RATING_MSE.key], RATING_MSE)
+    figure("MAE, points", answers[RATING_MAE.key], RATING_MAE)
+    for measure in (R2, SPEARMAN):
         figure(measure.name, answers[measure.key], measure)
     if result.metrics["conformal"] is not None:
         band = result.metrics["conformal"]

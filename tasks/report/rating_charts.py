@@ -72,18 +72,15 @@ def square_of(films: Sequence[Rated], left: float, top: float, right: float, bot
 def predicted_against_true(
     films: Sequence[Rated], *, half_width: float | None, mean: float | None, title: str
 ) -> Markup:
-    """Every film: across its true rating, up the predicted one; pictures beside as many as have room, those most wrong
-    first. On the line both are equal.
+    """Every film: across its true rating, up the predicted one; pictures beside as many as have room, in the order of
+    the films. On the line both are equal.
 
     Args:
         half_width: of the band around that line, dashed; None: no band.
         mean: what the training mean tells every film, dotted.
     """
     square = square_of(films, LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM)
-    worst = np.median([abs(film.error) for film in films])
-    points = [
-        Point(f.told, *square.at(f.score, f.predicted), f.picture, f.aspect, urgent=abs(f.error) > worst) for f in films
-    ]
+    points = [Point(f.told, *square.at(f.score, f.predicted), f.picture, f.aspect) for f in films]
     radius = RADIUS if len(films) < CROWD else SMALL_RADIUS
     parts = [open_chart(WIDTH, HEIGHT, title), *_axes(square)]
     for kind, above in (("diagonal", 0.0), *((("zero", s * half_width) for s in (1, -1)) if half_width else ())):
@@ -152,6 +149,7 @@ def errors_by_score(films: Sequence[Rated], *, slope: float | None, title: str) 
     parts.append(Markup('<path class="zero" d="M{} {:.1f}H{}"/>').format(*zero))
     label = Markup('<text class="tick mid" x="{}" y="{}">true rating</text>')
     parts.append(label.format((charts.LEFT + width - charts.RIGHT) / 2, height - 5))
+    radius = RADIUS if len(films) < CROWD else SMALL_RADIUS
     if slope is not None:
         middle, mean = float(np.mean([f.score for f in films])), float(np.mean([f.error for f in films]))
         ends = min(f.score for f in films), max(f.score for f in films)
@@ -159,7 +157,7 @@ def errors_by_score(films: Sequence[Rated], *, slope: float | None, title: str) 
         parts.append(Markup('<path class="line s1" d="M{:.1f} {:.1f}L{:.1f} {:.1f}"/>').format(*line))
     for film in films:
         dot = Markup('<g class="spot"><title>{}</title><circle class="dot strong" cx="{:.1f}" cy="{:.1f}" r="{}"/></g>')
-        parts.append(dot.format(film.told, *at(film.score, film.error), SMALL_RADIUS))
+        parts.append(dot.format(film.told, *at(film.score, film.error), radius))
     legend = Markup('<p class="legend"><span class="unit">predicted less true, points; dashed: no error</span></p>')
     return legend + Markup("").join([*parts, Markup("</svg>")])
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 QUESTION = "Is there a signal?"
 FEWEST_FILMS = 3  # below, a slope says nothing
+NEARLY_ALL = 0.995  # of the variance; what rounds to all of it is not all of it
 LEAST_SPREAD = 1e-12  # of a draw's ratings, summed squares; less is one film drawn again and again
 NO_TWIN = "no twin was trained (training.subclip_split_twin)"
 
@@ -48,7 +49,8 @@ def _explained(result: dict[str, Any]) -> str:
         return "There is no R²: the ratings of these films are all equal."
     if share <= 0:
         return f"R² is {R2.number(share)}: the mean of these very films would score better, or as well."
-    return f"R² is {R2.number(share)}: {share:.0%} of the variance of these films' ratings is explained."
+    told = f"{share:.0%}" if share < NEARLY_ALL else "more than 99%"
+    return f"R² is {R2.number(share)}: {told} of the variance of these films' ratings is explained."
 
 
 def claim(result: dict[str, Any], twin_asked: bool) -> str:
