@@ -7,7 +7,7 @@ moves, the truth is one flat colour, no two answered frames are neighbours).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -204,29 +204,6 @@ def bootstrap(values: Any, groups: Sequence[str], *, samples: int, seed: int) ->
     means = total[clips > 0] / clips[clips > 0]
     low, high = np.quantile(means, INTERVAL_QUANTILES)
     return Interval(float(sums.sum() / counts.sum()), float(low), float(high))
-
-
-def bootstrap_statistic(
-    statistic: Callable[[NDArray[np.int64]], float], groups: Sequence[str], *, samples: int, seed: int
-) -> Interval:
-    """`bootstrap` of a figure that is no mean, such as a correlation: it is computed anew from each draw.
-
-    Args:
-        statistic: takes the numbers of the items that were drawn, ascending within a group, one drawn twice standing
-            twice; NaN says that they have no such figure, and the draw is left out.
-        groups: the n items' groups.
-    """
-    of_item = np.asarray(groups)
-    value = statistic(np.arange(len(of_item)))
-    if not np.isfinite(value):
-        return Interval(None, None, None)
-    items = [np.flatnonzero(of_item == name) for name in sorted(set(groups))]
-    drawn = [statistic(np.concatenate([items[k] for k in row])) for row in draws(len(items), samples, seed)]
-    known = np.array(drawn)[np.isfinite(drawn)]
-    if not len(known):
-        return Interval(float(value), None, None)
-    low, high = np.quantile(known, INTERVAL_QUANTILES)
-    return Interval(float(value), float(low), float(high))
 
 
 def draws(groups: int, samples: int, seed: int) -> NDArray[np.int64]:

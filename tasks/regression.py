@@ -8,7 +8,7 @@ caller's.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,9 +65,32 @@ def figures(score: Floats, predicted: Floats, groups: Sequence[str], *, samples:
     return {
         "mse": metrics.bootstrap(squared_error(score, predicted), groups, **drawn),
         "mae": metrics.bootstrap(absolute_error(score, predicted), groups, **drawn),
-        "spearman": metrics.bootstrap_statistic(lambda i: spearman(score[i], predicted[i]), groups, **drawn),
-        "r2": metrics.bootstrap_statistic(lambda i: r2(score[i], predicted[i]), groups, **drawn),
+        "spearman": bootstrap_statistic(lambda i: spearman(score[i], predicted[i]), groups, **drawn),
+        "r2": bootstrap_statistic(lambda i: r2(score[i], predicted[i]), groups, **drawn),
     }
+
+
+def bootstrap_statistic(
+    statistic: Callable[[NDArray[np.int64]], float], groups: Sequence[str], *, samples: int, seed: int
+) -> Interval:
+    """`metrics.bootstrap` of a figure that is no mean, such as a correlation: it is computed anew from each draw.
+
+    Args:
+        statistic: takes the numbers of the items that were drawn, ascending within a group, one drawn twice standing
+            twice; NaN says that they have no such figure, and the draw is left out.
+        groups: the n items' groups.
+    """
+    of_item = np.asarray(groups)
+    value = statistic(np.arange(len(of_item)))
+    if not np.isfinite(value):
+        return Interval(None, None, None)
+    items = [np.flatnonzero(of_item == name) for name in sorted(set(groups))]
+    drawn = [statistic(np.concatenate([items[k] for k in row])) for row in metrics.draws(len(items), samples, seed)]
+    known = np.array(drawn)[np.isfinite(drawn)]
+    if not len(known):
+        return Interval(float(value), None, None)
+    low, high = np.quantile(known, metrics.INTERVAL_QUANTILES)
+    return Interval(float(value), float(low), float(high))
 
 
 def conformal(residuals: NDArray[Any], level: float = LEVEL) -> dict[str, Any] | None:

@@ -87,7 +87,7 @@ def test_draws_in_which_all_are_alike_are_left_out() -> None:
 
 
 def test_a_statistic_no_draw_has_keeps_its_value_and_no_ends() -> None:
-    found = metrics.bootstrap_statistic(lambda i: 7.0 if len(set(i)) == 9 else math.nan, list("abcdefghi"), **DRAWN)
+    found = regression.bootstrap_statistic(lambda i: 7.0 if len(set(i)) == 9 else math.nan, list("abcdefghi"), **DRAWN)
     assert found == Interval(7.0, None, None)  # all nine groups drawn once each: once in 1,068 draws, none of these
 
 
