@@ -113,6 +113,12 @@ def spacing(input_: dict[str, Any]) -> int:
     return int(input_.get("every_frames", 1)) * int(input_.get("step_frames", 1))
 
 
+def frames_per_second(input_: dict[str, Any], source: footage.Source) -> float:
+    """At which the model sees a source."""
+    own = source.frames_per_second or footage.NOMINAL_FRAMES_PER_SECOND
+    return min(own, input_.get("frames_per_second") or own) / spacing(input_)
+
+
 def sampler(input_: dict[str, Any], spans: Sequence[sampling.Span] = WHOLE) -> sampling.SpanSampler:
     """Takes the frames of these spans that the model was trained on (`input_` as in `model.json`)."""
     return sampling.SpanSampler(spans, spacing(input_), input_.get("frames_per_second"))

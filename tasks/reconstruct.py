@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import footage, media, metrics, new_footage, pictures, sampling
+from tasks import footage, media, metrics, new_footage, pictures
 from tasks.scores import write_csv
 
 BATCH_WINDOWS = 8
@@ -99,12 +99,11 @@ def _one(model: Model, root: Path, source: footage.Source, name: str, out: Path,
     """One source: the video is encoded while the model answers, so no more than a few windows are in memory."""
     import pandas as pd
 
-    every = new_footage.spacing(model.input)
-    rate = (source.frames_per_second or footage.NOMINAL_FRAMES_PER_SECOND) / every
+    rate = new_footage.frames_per_second(model.input, source)
     errors: list[dict[str, Any]] = []
 
     def panels() -> Iterator[NDArray[np.uint8]]:
-        for taken, output in _answers(model, _frames(model, root, source, every), batch_windows):
+        for taken, output in _answers(model, _frames(model, root, source), batch_windows):
             mse = float(metrics.frame_mse(taken.frame[None, None], output[None, None])[0, 0])
             row = {"frame": len(errors), "source_frame": taken.source_frame, "time_seconds": taken.time_seconds}
             errors.append(row | {"mse": mse, "psnr_db": float(metrics.psnr_db(mse))})
@@ -128,9 +127,9 @@ def _one(model: Model, root: Path, source: footage.Source, name: str, out: Path,
     return dict(zip(RESULTS, values, strict=True))
 
 
-def _frames(model: Model, root: Path, source: footage.Source, every: int) -> Iterator[_Taken]:
+def _frames(model: Model, root: Path, source: footage.Source) -> Iterator[_Taken]:
     i = model.input
-    sampler = sampling.SpanSampler([(0.0, float("inf"))], every_frames=every)
+    sampler = new_footage.sampler(i)
     for number, seconds, frame in footage.open_frames(root, source, sampler=sampler, run_ahead=False):
         yield _Taken(number, seconds, media.resize(frame, i["height_px"], i["width_px"], i["fit"], i["gray"]))
 

@@ -129,9 +129,10 @@ def test_a_model_of_another_kind_is_refused_with_what_to_do(tmp_path: Path) -> N
     assert not (tmp_path / "out").exists()
 
 
-def test_the_spacing_and_colour_the_model_was_trained_with(tmp_path: Path) -> None:
+@pytest.mark.parametrize("spacing", [{"every_frames": 2}, {"every_frames": 1, "frames_per_second": 12.5}])
+def test_the_spacing_and_colour_the_model_was_trained_with(tmp_path: Path, spacing: dict[str, Any]) -> None:
     strip = write_strip(tmp_path / "x.png", 11)
-    rows = reconstruct(OffByPlace(every_frames=2, gray=False), [strip], tmp_path / "out")
+    rows = reconstruct(OffByPlace(gray=False, **spacing), [strip], tmp_path / "out")
     errors = pd.read_csv(tmp_path / "out" / f"{rows[0]['source']}.errors.csv")
     assert errors["source_frame"].tolist() == [0, 2, 4, 6, 8, 10]
     np.testing.assert_allclose(errors["mse"], (np.array([0, 1, 2, 3, 2, 3]) / 100) ** 2, atol=1e-8)
