@@ -18,9 +18,10 @@ Picture = NDArray[np.uint8]
 SHARPNESS = 1.5  # pixels of a still for each of the widest view of it
 GRAIN = 2.5  # standard deviation, grey levels of 255
 LOCATIONS = (4, 6)
-FRAMINGS = 4  # tried for every shot, until one is unlike the picture before the cut
+FRAMINGS = 8  # tried for every shot, until one will do
+SHOWS = (0.08, 0.88)  # mean luma before exposure
 UNLIKE = 0.20  # mean absolute difference of luma, 0 to 1, before exposure
-EXPOSED = 5  # views of a shot that its exposure is set by
+EXPOSED = 9  # views of a shot that its exposure is set by
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,17 @@ class _Studio:
     rng: np.random.Generator
 
     def frame(self, length: int, speed: float, location: int, before: Picture | None) -> tuple[int, Move]:
-        """A move over another location than the last, begun where the picture is unlike the one before the cut."""
+        """A move over another location than the last, begun where the picture is unlike the one before the cut.
+
+        It does not show a bare sky or a black wall, which no exposure would bring to the brightness asked for.
+        """
         others = [number for number in range(len(self.stills)) if number != location]
         for _ in range(FRAMINGS):
             chosen = others[int(self.rng.integers(len(others)))]
             move = camera_moves.move(length, speed, self.height_px / self.width_px, self.frames_per_second, self.rng)
-            if before is None or _unlike(before, self.view(chosen, move, 0)) >= UNLIKE:
+            views = [self.view(chosen, move, at) for at in (0, length // 2, length - 1)]
+            shows = all(SHOWS[0] <= _luma(view) <= SHOWS[1] for view in views)
+            if shows and (before is None or _unlike(before, views[0]) >= UNLIKE):
                 break
         return chosen, move
 
@@ -124,10 +130,11 @@ def _unlike(one: Picture, other: Picture) -> float:
 
 def _exposure(views: Picture, luma: float) -> Picture:
     """The curve, uint8 (256,), that brings views to this mean luma: black stays black, and white white."""
-    low, high = -3.0, 3.0
+    shares = sum(float(LUMA[c]) * cv2.calcHist([views], [c], None, [256], [0, 256]).ravel() for c in range(3))
+    low, high = -4.0, 4.0
     for _ in range(14):
         middle = (low + high) / 2
-        low, high = (middle, high) if _luma(cv2.LUT(views, _curve(middle))) < luma else (low, middle)
+        low, high = (middle, high) if np.average(_curve(middle), weights=shares) < 255 * luma else (low, middle)
     return _curve((low + high) / 2)
 
 

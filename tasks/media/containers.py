@@ -19,7 +19,7 @@ import numpy as np
 
 from tasks.media.encode import Frame, pour
 
-_X264: dict[str, Any] = {"vcodec": "libx264", "preset": "veryfast", "crf": 20}
+_X264: dict[str, Any] = {"vcodec": "libx264", "preset": "veryfast", "crf": 23}
 CODECS: dict[str, dict[str, Any]] = {
     ".mp4": {"format": "mp4", **_X264, "acodec": "aac", "aac_coder": "fast", "audio_bitrate": "48k"},
     ".mov": {"format": "mov", **_X264, "acodec": "pcm_s16le"},
@@ -28,12 +28,12 @@ CODECS: dict[str, dict[str, Any]] = {
         "vcodec": "libvpx",
         "deadline": "realtime",
         "cpu-used": 8,
-        "crf": 10,
-        "video_bitrate": "1M",
+        "crf": 14,
+        "video_bitrate": "600k",
         "acodec": "libvorbis",
         "aq": 1,
     },
-    ".flv": {"format": "flv", "vcodec": "flv1", "qscale:v": 3, "acodec": "libmp3lame", "audio_bitrate": "48k"},
+    ".flv": {"format": "flv", "vcodec": "flv1", "qscale:v": 4, "acodec": "libmp3lame", "audio_bitrate": "48k"},
 }
 
 
