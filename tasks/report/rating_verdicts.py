@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import metrics
+from tasks import metrics, regression
 from tasks.report.kinds import R2, RATING, RATING_MSE
 from tasks.report.verdicts import Outcome, gain_told, outcome, undecided
 
@@ -84,8 +84,10 @@ def slope(score: Any, predicted: Any, groups: Sequence[str], settings: Evaluatio
         return float(apart @ y[drawn]) / spread if spread > LEAST_SPREAD else math.nan
 
     drawn = {"samples": settings.bootstrap_samples, "seed": settings.bootstrap_seed}
-    found = metrics.bootstrap_statistic(of, groups, **drawn).as_dict()
-    return {key: value for key, value in found.items() if value is not None}
+    found = regression.bootstrap_statistic(of, groups, **drawn)
+    if found.value is None or found.low is None or found.high is None:
+        return None
+    return {"value": found.value, "low": found.low, "high": found.high}
 
 
 def shrinkage(found: dict[str, float] | None) -> str:

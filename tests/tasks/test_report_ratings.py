@@ -22,7 +22,7 @@ from tasks.report.questions import Judged, compare_variants
 from tasks.report.rating_charts import Rated
 from tasks.report.rating_verdicts import claim, shrinkage, signal, slope
 from tasks.report.verdicts import against_baselines, by_strength, summary
-from tests.tasks import _rated_films
+from tests.tasks import _rated, _rated_films
 from tests.tasks._pages import Tags, stands_alone
 
 RECIPES = {"knows": "trailers", "guesses": "trailers", "later": "trailers", "alone": "alone", "crowd": "crowd"}
@@ -435,3 +435,27 @@ def test_a_browser_shows_the_pages_of_ratings(root: Path, scheme: Any, width_px:
 def test_an_error_is_written_in_the_ratings_own_unit() -> None:
     assert (RATING_MSE.told(1.306), RATING_MSE.gap(-0.4, sign=True)) == ("1.31 points²", "−0.40 points²")
     assert min((0.4, 0.9), key=RATING_MSE.cost) == 0.4
+
+
+def test_the_report_of_stages_that_ran(tmp_path: Path) -> None:
+    """From the table of ratings to the page, with a model that sees the score and its twin."""
+    _rated.data(tmp_path)
+    _rated.train(tmp_path, "sees")
+    result = read_json(_rated.judge(tmp_path, "sees") / "metrics.json")
+    recipes = {name: {"dataset": "films", "architecture": "tiny_rater"} for name in ("sees", "later")}
+    report.run(_rated.settings(tmp_path, recipes), tmp_path / "data", tmp_path / "site")
+    for name in ("index.html", "recipe-sees.html", "recipe-later.html", "data-films.html"):
+        stands_alone(tmp_path / "site", name)
+    page, data = Tags(tmp_path / "site/recipe-sees.html"), Tags(tmp_path / "site/data-films.html")
+    mse, claimed = result["answers"]["model"]["mse"]["value"], result["by_subclip"]["mse"]["value"]
+    assert f"By film: MSE {mse:.2f} points². A split by subclip would have claimed {claimed:.2f} points²" in page.line
+    assert page.count("g", "spot") == 2 * len(_rated.TEST)
+    assert page.count("image", "seen") == len(_rated.TEST)
+    strips = [str(a["alt"]) for t, a in page.tags if t == "img" and "of the clip" in str(a["alt"])]
+    assert strips == [f"Subclip: {_rated.T} frames of the clip, left to right"] * len(_rated.TEST)
+    assert _rated.HOSTILE in page.text
+    assert not any("onerror" in a for _, a in page.tags + data.tags)
+    assert "1 file left out, 1 subclip too" in data.line
+    assert f"Rows with a file{len(_rated.FILMS)} of {len(_rated.FILMS) + 1}1 without one" in data.line
+    assert re.search(rf"{_rated.NOT_FILMED} ?Files without a rating ?{_rated.NOT_RATED}", data.line)
+    assert "later is not run yet" in Tags(tmp_path / "site/index.html").line  # meant to rate, as its films are rated
