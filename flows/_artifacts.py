@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+RATED = ("film", "score")  # columns of a dataset with ratings
 MOST_ROWS = 500  # an artifact is stored in the server's database: a table of a million sources belongs in the files
 
 
@@ -30,15 +31,15 @@ def stage_rows(stage: str, outputs: list[Path]) -> list[dict[str, Any]]:
                 .reset_index()
             )
             table = _with_rejects(pd.read_csv(out / "sources.csv").merge(spans).merge(seconds), out)
-            table = table[[c for c in ("path", "kind", "label", "group", "spans", "seconds", "rejected") if c in table]]
+            columns = ("path", "kind", "label", "group", *RATED, "spans", "seconds", "rejected")
+            table = _rated_or_not(table[[c for c in columns if c in table]])
         case "sample":
             table = _with_rejects(pd.read_csv(out / "sources.csv"), out)
             table = table[[c for c in ("path", "kind", "frames", "stored_frames", "rejected") if c in table]]
         case "assemble":
             clips = pd.read_parquet(out / "clips.parquet")
-            table = (
-                clips.groupby(["source", "split", "group", "label"], dropna=False).size().rename("clips").reset_index()
-            )
+            about = ["source", "split", "group", "label", *RATED]
+            table = _rated_or_not(clips.groupby(about, dropna=False).size().rename("clips").reset_index())
         case "train":
             table = pd.read_csv(out / "history.csv").tail(20)
         case "evaluate":
@@ -54,6 +55,11 @@ def stage_rows(stage: str, outputs: list[Path]) -> list[dict[str, Any]]:
     if len(table) > MOST_ROWS:
         rows.append({str(table.columns[0]): f"… and {len(table) - MOST_ROWS} more rows in {out.name}"})
     return rows
+
+
+def _rated_or_not(table: Any) -> Any:
+    """Without film and score where the dataset has no ratings."""
+    return table if table["score"].notna().any() else table.drop(columns=list(RATED))
 
 
 def _with_rejects(table: Any, out: Path) -> Any:

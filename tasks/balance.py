@@ -93,17 +93,22 @@ def rating_warnings(rated: Mapping[str, Any], subclips: Mapping[str, int]) -> li
         rated: what `ratings` says.
         subclips: how many subclips of each film have a clip.
     """
-    table, single = Path(rated["file"]).name, sorted(film for film, count in subclips.items() if count == 1)
-    said = {
-        f"of {rated['rows']} rows of {table} have no file": rated["unmatched_rows"],
-        f"of {rated['rows']} rows of {table} have no score": rated["blank_rows"],
-        f"of {rated['rated_sources'] + len(rated['unmatched_files'])} files are left out, as {table} has no score of "
-        "theirs": rated["unmatched_files"],
-        f"of {len(subclips)} films have one subclip only, which alone stands for their rating": single,
-    }
-    return [f"{len(some)} {what}: {names(some)}" for what, some in said.items() if some]
+    table, rows, left_out = Path(rated["file"]).name, rated["rows"], rated["unmatched_files"]
+    single = sorted(film for film, count in subclips.items() if count == 1)
+    said = [
+        (rows, f"rows of {table}", "no file", rated["unmatched_rows"]),
+        (rows, f"rows of {table}", "no score", rated["blank_rows"]),
+        (rated["rated_sources"] + len(left_out), "files", f"no score in {table}", left_out),
+        (len(subclips), "films", "one subclip only", single),
+    ]
+    return [
+        f"{len(some)} of {all_} {which} {_have(some)} {what}: {names(some)}" for all_, which, what, some in said if some
+    ]
+
+
+def _have(some: Sequence[str]) -> str:
+    return "has" if len(some) == 1 else "have"
 
 
 def _of(found: Classes, some: Sequence[str], what: str, meaning: str) -> str:
-    verb = "has" if len(some) == 1 else "have"
-    return f"{len(some)} of {len(found)} classes {verb} {what}: {names(some)}; {meaning}" if some else ""
+    return f"{len(some)} of {len(found)} classes {_have(some)} {what}: {names(some)}; {meaning}" if some else ""

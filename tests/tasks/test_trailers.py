@@ -188,9 +188,9 @@ def test_trailers_to_clips(footage: Path, tmp_path: Path) -> None:
         "unmatched_rows": ["Metropolis"], "blank_rows": [], "unmatched_files": ["chrome_imaginary_forces.mp4"],
     }  # fmt: skip
     assert summary["warnings"] == [
-        "1 of 4 rows of ratings.xlsx have no file: Metropolis",
-        "1 of 4 files are left out, as ratings.xlsx has no score of theirs: chrome_imaginary_forces.mp4",
-        "1 of 3 films have one subclip only, which alone stands for their rating: Sintel",
+        "1 of 4 rows of ratings.xlsx has no file: Metropolis",
+        "1 of 4 files has no score in ratings.xlsx: chrome_imaginary_forces.mp4",
+        "1 of 3 films has one subclip only: Sintel",
     ]
     before = {path.name: path.read_bytes() for path in (tmp_path / "clips").iterdir()}
     assert sorted(before) == ["clips.parquet", "pace.csv", "ratings.csv", "rejects.csv", "summary.json"]
