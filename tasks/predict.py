@@ -41,6 +41,9 @@ class Model(new_footage.Registered, Protocol):
     @property
     def score_range(self) -> tuple[float, float] | None: ...
 
+    @property
+    def signal(self) -> bool | None: ...
+
     def predict(self, clip_BTHWC: NDArray[np.uint8]) -> NDArray[np.float32]: ...
 
 
@@ -59,7 +62,7 @@ def predict(
         out: a .csv. What stands there is replaced, unless no trailer can be used; `<name>.rejects.csv` beside it says
             what could not.
         batch_clips: clips that go through the model at once.
-        say: told what the interval means, and a line a trailer.
+        say: told what ratings and intervals of this model are worth, and a line a trailer.
 
     Returns:
         A row a trailer: `path`, `rating`, `low`, `high` (None where too few films were judged), `subclips` (each with
@@ -73,6 +76,8 @@ def predict(
     new_footage.require_kind(model, "regress")
     if out is not None:
         new_footage.require_table(out, "ratings.csv")
+    if not model.signal:
+        say("no signal: it was not shown to rate films never trained on better than the training films' mean does")
     say(in_words(model))
     rows: list[dict[str, Any]] = []
     rejects: list[new_footage.Reject] = []

@@ -18,7 +18,7 @@ import numpy as np
 from tasks import cpu
 from tasks.tracking.catalogue import list_models
 from tasks.tracking.store import connected, prepare, tracking_uri
-from tasks.tracking.versions import CHAMPION, INTERVAL, pick
+from tasks.tracking.versions import CHAMPION, INTERVAL, SIGNAL, pick
 
 if TYPE_CHECKING:
     from tasks.tracking.companions import Function
@@ -36,7 +36,8 @@ class Loaded:
     `renders`: it has `render`; a model that has not answers at its own size and places only.
     `describes`: it has `describe`. `labels`: of a classifier, its classes in the order of its answers.
     Of kind ``regress`` `score_range` is the scale of the ratings, and `interval` how far off they were for films never
-    trained on: `level` (the share of films), `half_width` (points), `films` (how many); None: too few to say.
+    trained on: `level` (the share of films), `half_width` (points), `films` (how many); None: too few to say. `signal`:
+    whether it was shown to rate such films better than the training films' mean does.
     """
 
     uri: str
@@ -53,6 +54,7 @@ class Loaded:
     weights_sha256: str = ""
     interval: dict[str, Any] | None = None
     score_range: tuple[float, float] | None = None
+    signal: bool | None = None
 
     @functools.cached_property
     def _predictor(self) -> Any:
@@ -170,6 +172,7 @@ def load(uri: str) -> Loaded:
         uri, own["recipe"], str(version.version), own["kind"], own["input"], inputs, outputs, bool(own.get("render")),
         Path(path), bool(own.get("describe")), tuple(own.get("labels", ())), own["weights_sha256"],
         json.loads(version.tags.get(INTERVAL, "null")), _range(own.get("ratings")),
+        json.loads(version.tags.get(SIGNAL, "null")),
     )  # fmt: skip
 
 

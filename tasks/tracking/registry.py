@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.files import read_json, sha256_of
 from tasks.tracking.store import connected, tracking_uri
 from tasks.tracking.training_runs import log_evaluation, run_of_weights
-from tasks.tracking.versions import CHALLENGER, DESCRIBE, INTERVAL, KIND, LINEAGE, PREFIX, versions_of
+from tasks.tracking.versions import CHALLENGER, DESCRIBE, INTERVAL, KIND, LINEAGE, PREFIX, SIGNAL, versions_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -90,8 +90,12 @@ def _version_tags(description: dict[str, Any], metrics: dict[str, Any], weights_
         "rushes.export_verified": "true",
         KIND: description["kind"],
         **({"rushes.labels": json.dumps(description["labels"])} if description["kind"] == "classify" else {}),
-        **({INTERVAL: json.dumps(metrics["conformal"])} if description["kind"] == "regress" else {}),
+        **(_of_ratings(metrics) if description["kind"] == "regress" else {}),
     }
+
+
+def _of_ratings(metrics: dict[str, Any]) -> dict[str, str]:
+    return {INTERVAL: json.dumps(metrics["conformal"]), SIGNAL: json.dumps(metrics["signal"]["found"])}
 
 
 def _number(figure: float | None) -> float:

@@ -53,8 +53,8 @@ class Rater:
 
     uri, recipe, kind, score_range = "models:/rushes-rated@champion", "rated", "regress", (0.0, 10.0)
 
-    def __init__(self, interval: dict[str, Any] | None = None, **settings: Any) -> None:
-        self.input, self.interval = input_of(RULES, T) | settings, interval
+    def __init__(self, interval: dict[str, Any] | None = None, signal: bool = True) -> None:
+        self.input, self.interval, self.signal = input_of(RULES, T), interval, signal
         self.model, self.asked = rater(), []
 
     def predict(self, clip_BTHWC: np.ndarray) -> np.ndarray:
@@ -115,12 +115,15 @@ def test_a_rating_is_the_mean_over_the_clips_of_the_subclips(tmp_path: Path) -> 
     assert said[-1] == f"films/f.mp4: {rejects['reason'].iloc[2]}"
 
 
-def test_without_an_interval_none_is_claimed(tmp_path: Path) -> None:
+def test_what_a_rating_is_not_worth_is_said_first(tmp_path: Path) -> None:
     write_film(tmp_path / "a.mp4", lit((3.0, 10)))
     said: list[str] = []
-    [row] = predict.predict(Rater(), [tmp_path / "a.mp4"], say=said.append)
+    [row] = predict.predict(Rater(signal=False), [tmp_path / "a.mp4"], say=said.append)
     assert (row["low"], row["high"]) == (None, None)
-    assert said[0] == "no interval: too few films were judged that were never trained on"
+    assert said[:2] == [
+        "no signal: it was not shown to rate films never trained on better than the training films' mean does",
+        "no interval: too few films were judged that were never trained on",
+    ]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4"]
 
 
