@@ -1,6 +1,6 @@
 """`make bench`: every figure is a ratio of two ways measured in one run on one machine.
 
-python -m benchmarks [assembly] [training] [describing] [orchestration] [--out FILE.json]
+python -m benchmarks [assembly] [subclips] [training] [describing] [orchestration] [--out FILE.json]
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import assembly, describing, orchestration, training
+from benchmarks import assembly, describing, orchestration, subclips, training
 
 BENCHMARKS = {
     "assembly": assembly.measure,
+    "subclips": subclips.measure,
     "training": training.measure,
     "describing": describing.measure,
     "orchestration": orchestration.measure,

@@ -123,6 +123,7 @@ def _command(
 ) -> list[str]:
     import ffmpeg
 
+    # In NUT a frame is shown until the next one, and nothing is said of the last.
     held = f"if(gte(PTS*TB,{last_seconds - 1e-6!r}),{last_duration_seconds!r}/TB,DURATION)"
     return h264_command(
         ffmpeg.input("pipe:", format="nut"),
@@ -132,9 +133,7 @@ def _command(
         fps_mode="passthrough",
         enc_time_base="demux",
         bf=0,  # frames stand in the order they are shown, so that no player needs an edit list to begin with the first
-        **{
-            "bsf:v": f"setts=pts=PTS:dts=DTS:duration='{held}'"
-        },  # how long the last frame is shown does not follow from its time
+        **{"bsf:v": f"setts=pts=PTS:dts=DTS:duration='{held}'"},
     )
 
 
