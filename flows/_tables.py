@@ -74,10 +74,11 @@ def scores(root: Path) -> list[dict[str, Any]]:
         known = {name: m["answers"][name][metric]["value"] for name in m["gains"]}
         ranked = sorted(known, key=lambda name: known[name], reverse=primary["higher_is_better"])
         best = ranked[0] if ranked else None
+        signal = "" if m.get("signal", {}).get("found", True) else ", no signal"
         rows.append({
             "recipe": recipe, "metric": metric, "score": figure(metric, value),
             "95% interval": interval(metric, primary),
             "best baseline": f"{figure(metric, known[best])} ({best})" if best else "",
-            "gain": figure(metric, m["gains"][best][metric]["value"], gain=True) if best else "",
+            "gain": figure(metric, m["gains"][best][metric]["value"], gain=True) + signal if best else "",
         })  # fmt: skip
     return rows

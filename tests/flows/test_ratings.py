@@ -1,10 +1,12 @@
-"""A registered model that rates, as people use it: `rushes predict`, and behind a server of MLflow's."""
+"""A registered model that rates, as people use it: `rushes predict`, behind a server of MLflow's, and against another."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,10 +22,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks import predict, tracking
+from flows import _tables
+from flows.publish import publish_recipe
+from tasks import assemble, params, predict, tracking
 from tests.flows.conftest import Run
 from tests.tasks import _rated
 
+RECIPES = {"brightness": {"dataset": "films", "architecture": "tiny_rater"}}
 MODEL = "models:/rushes-brightness@champion"
 
 
@@ -31,15 +36,21 @@ MODEL = "models:/rushes-brightness@champion"
 def rated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A project whose champion knows that the brighter of the tests' films are the better ones."""
     root = tmp_path_factory.mktemp("rated")
-    for name in ("dvc.yaml", "params.yaml"):
-        (root / name).write_text("{}\n")
+    written = {
+        "sample@films": "frames/films", "assemble@films": "clips/films",
+        "train@brightness": "runs/brightness", "evaluate@brightness": "evaluation/brightness",
+    }  # fmt: skip
+    stages = {stage: {"outs": [{"path": f"data/{folder}"}]} for stage, folder in written.items()}
+    (root / "dvc.yaml").write_text("stages: {}\n")
+    (root / "dvc.lock").write_text(json.dumps({"stages": stages}))
+    (root / "params.yaml").write_text(_rated.settings(root, RECIPES).model_dump_json())
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         _rated.data(root)
-        run = _rated.train(root, "brightness")
-        tracking.register("brightness", run, _rated.judge(root, "brightness"), {})
-        tracking.promote("brightness", "1")
+        _rated.train(root, "brightness")
+        _rated.judge(root, "brightness")
+        assert publish_recipe(root, "brightness")["champion_version"] == "1"
         yield root
 
 
@@ -123,3 +134,33 @@ def test_a_server_gives_the_same_ratings(rated: Path, environment: dict[str, str
         with refused.value as answer:
             assert answer.status == 400
             assert "does not match expected shape (-1, 5, 16, 16, 1)" in json.load(answer)["message"]
+
+
+def test_of_errors_the_lowest_is_the_best(rated: Path) -> None:
+    metrics = json.loads((rated / "data/evaluation/brightness/metrics.json").read_text())
+    mse = {name: answer["mse"]["value"] for name, answer in metrics["answers"].items()}
+    model = mse.pop("model")
+    best = min(mse, key=lambda name: mse[name])
+    [row] = _tables.scores(rated)
+    assert (row["metric"], row["score"]) == ("mse", f"{model:.2f}")
+    assert row["best baseline"] == f"{mse[best]:.2f} ({best})"
+    assert row["gain"] == f"{mse[best] - model:+.2f}"
+
+
+def test_on_other_films_the_champion_is_judged_again(rated: Path) -> None:
+    known = json.loads((rated / "params.yaml").read_text())
+    known["datasets"]["films"]["split"]["test"].append("Ember")
+    dataset = params.parse(known, rated / "params.yaml").datasets["films"]
+    assemble.run(dataset, rated / "data/frames/films", rated / "data/clips/films")
+    shutil.rmtree(rated / "data/runs/brightness")
+    _rated.train(rated, "brightness", sees=0.4)  # worse than what is champion
+    worse = json.loads((_rated.judge(rated, "brightness") / "metrics.json").read_text())["primary"]["value"]
+    record = publish_recipe(rated, "brightness")
+    assert (record["challenger_version"], record["champion_version"]) == ("2", "1")
+    found = re.fullmatch(
+        r"version 2 with mse (\S+) is not better than champion version 1 with (\S+) on evaluation data \w+",
+        record["decision"]["reason"],
+    )
+    assert found is not None
+    assert float(found[1]) == pytest.approx(worse, abs=1e-4)
+    assert float(found[2]) < 0.5 < worse
