@@ -61,8 +61,10 @@ def run(dataset: Dataset, frames: Path, out: Path) -> None:
     clips = list_clips(dataset, sources, division, pd.read_parquet(frames / "index.parquet"))
     counts = Counter(row.split for row in clips)
     for split in SPLITS:
-        wanted = split != "validation" or bool(dataset.split.validation)
+        wanted = split != "validation" or bool(dataset.split.validation or dataset.split.validation_share)
         if wanted and not counts[split]:
+            if split not in division.of.values() and dataset.split.test_share is not None:
+                raise ValueError(f"no group is drawn to {split}; raise split.{split}_share, or choose another seed")
             raise ValueError(
                 f"no {split} clip: no source of its groups has {dataset.clips.length_frames} stored frames "
                 f"{dataset.clips.step_frames} apart in one span; shorten clips.length_frames or correct split"

@@ -112,7 +112,8 @@ def decode(job: _Job) -> _Done:
     if not count:
         path.unlink()
         return _Done(None, [], f"no image decodes: {lost[0]}, ..." if lost else "no frame lies in its spans")
-    counted = count if frames.every_frames == 1 and _whole(source, job.spans) else source.frames
+    every_one = frames.every_frames == 1 and frames.frames_per_second is None and _whole(source, job.spans)
+    counted = count if every_one else source.frames
     damage = f"not decodable: {', '.join(lost[:SHOWN])}" + ", ..." * (len(lost) > SHOWN) if lost else ""
     row = stores.stored(source, counted, stored_frames=count, store_sha256=sha256, settings=settings, damage=damage)
     done = _Done(row, index)

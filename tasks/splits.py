@@ -1,8 +1,10 @@
-"""Which split each source stands in: by its group, or by a public split's lists. A group never stands in two."""
+"""Which split each source stands in: by its group, named or drawn, or by a public split's lists. A group never stands
+in two."""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,12 +38,22 @@ def divide(split: Split, sources: Sequence[Source], rejects: Sequence[Reject] = 
         ValueError: a listed group that no source has, a group that stands in two splits, or lists that are wrong or
             that name none of the sources.
     """
+    if split.test_share is not None:
+        return Division({s.source: drawn(s.group, split) for s in sources})
     if split.lists is None:
         _check_groups("test", split.test, sources)
         _check_groups("validation", split.validation, sources)
         test, validation = set(split.test), set(split.validation)
         return Division({s.source: _split_of(s.group, test, validation) for s in sources})
     return _by_lists(split, split_lists.read(split.lists), sources, rejects)
+
+
+def drawn(group: str, split: Split) -> str:
+    """The split that a group is drawn to: by its place in 0 to 1, which its name and the seed decide."""
+    digest = hashlib.sha256(f"{split.seed}/{group}".encode()).digest()
+    place = int.from_bytes(digest[:8], "big") / 2**64
+    test, validation = split.test_share or 0.0, split.validation_share or 0.0
+    return "test" if place < test else "validation" if place < test + validation else "train"
 
 
 def names(some: Sequence[str]) -> str:

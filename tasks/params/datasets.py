@@ -9,6 +9,8 @@ from pydantic import Field, field_validator, model_validator
 
 from tasks.params.section import Count, Fraction, Positive, Section
 
+Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+
 
 class GroupRule(Section):
     """Which sources belong together, so that they never stand on both sides of a split.
@@ -118,7 +120,7 @@ class Clips(Section):
     def _least_is_less(self) -> Clips:
         if self.least_frames is not None and (self.least_frames > self.length_frames or self.step_frames > 1):
             raise ValueError(
-                f"clips.least_frames is {self.least_frames}; it has to be at most length_frames ({self.length_frames}), "
+                f"clips.least_frames is {self.least_frames}; it has to be at most length_frames, {self.length_frames}, "
                 "and needs step_frames 1"
             )
         return self
@@ -136,17 +138,29 @@ class SplitLists(Section):
 class Split(Section):
     """Which groups are judged. Everything else is trained on. A listed group that no source has is an error.
 
-    Instead of naming groups in `test`, `lists` may name a public split's files; groups still may not cross it.
+    Instead of naming groups in `test`, `lists` may name a public split's files; groups still may not cross it. Or a
+    share of the groups is drawn, each by its name and `seed` alone, so that a new one moves none of the others.
     """
 
     test: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
     lists: SplitLists | None = None
+    test_share: Share | None = None
+    validation_share: Share | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
     @model_validator(mode="after")
     def _disjoint(self) -> Split:
+        if self.test_share is not None:
+            if self.test or self.validation or self.lists is not None:
+                raise ValueError("split.test_share draws groups, and others are named; give one of the two")
+            if self.test_share + (self.validation_share or 0.0) >= 1.0:
+                raise ValueError("split.test_share and split.validation_share leave no group to train on")
+            return self
+        if self.validation_share is not None:
+            raise ValueError("split.validation_share needs split.test_share; or name groups in split.validation")
         if not self.test and self.lists is None:
-            raise ValueError("split.test names no group: there would be nothing to judge on")
+            raise ValueError("split.test names no group: there would be nothing to judge on (test_share draws some)")
         if self.test and self.lists is not None:
             raise ValueError("split.test names groups and split.lists names files; give one of the two")
         both = sorted(set(self.test) & set(self.validation))

@@ -124,6 +124,8 @@ def test_unknown_groups_and_empty_splits_are_named(tmp_path: Path) -> None:
         assembled(tmp_path, rules(("b",)))
     with pytest.raises(ValueError, match=r"no train clip"):
         assembled(tmp_path, rules(("a", "b")))
+    with pytest.raises(ValueError, match=r"no group is drawn to validation; raise split\.validation_share, or"):
+        assembled(tmp_path, rules(split=Split(test_share=0.5, validation_share=0.001)))
     assert not (tmp_path / "clips").exists()
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tasks import ratings
+from tasks import params, ratings
 from tasks.footage import Reject, Source
 from tasks.params import Ratings
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 def source(path: str, group: str = "") -> Source:
@@ -149,3 +152,12 @@ def test_a_film_may_not_stand_in_two_groups(tmp_path: Path) -> None:
     assert [s.group for s in rated] == ["x", "x", "y"]
     with pytest.raises(ValueError, match=r"'A' stands in two groups: x/a\.mp4 in x and y/a trailer\.mp4 in y; correct"):
         ratings.apply(given, [*together, source("y/a trailer.mp4", "y")], ruled=True)
+
+
+def test_the_example_of_the_docs_is_sound(tmp_path: Path) -> None:
+    example = re.search(r"```yaml\n(.*?)```", (ROOT / "docs" / "ratings.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert example is not None
+    (tmp_path / "params.yaml").write_text(f"rendered: {{}}\nreport: {{}}\n{example[1]}", encoding="utf-8")
+    films = params.load(tmp_path / "params.yaml").datasets["films"]
+    assert films.ratings == Ratings(file="trailers/ratings.xlsx", title="Title", score="Score")
+    assert films.split.test_share == 0.25

@@ -89,3 +89,33 @@ def test_groups_divide() -> None:
         "train", "train", "test", "test", "validation", "validation",
     ]  # fmt: skip
     assert (found.left_out, found.lists, found.warnings) == ((), None, ())
+
+
+def test_groups_are_drawn_each_by_its_own_name() -> None:
+    """Shares are met roughly; a group more or less moves no other; another seed draws others."""
+    split = Split(test_share=0.25, validation_share=0.15, seed=3)
+    many = {f"g{k}": splits.drawn(f"g{k}", split) for k in range(4000)}
+    shares = {name: list(many.values()).count(name) / 4000 for name in splits.SPLITS}
+    assert shares == pytest.approx({"train": 0.6, "validation": 0.15, "test": 0.25}, abs=0.02)
+    assert [splits.drawn(f"g{k}", split) for k in range(6)] == [
+        "test",
+        "train",
+        "validation",
+        "train",
+        "validation",
+        "train",
+    ]
+    found = splits.divide(split, SOURCES)
+    assert found.of == {s.source: splits.drawn(s.group, split) for s in SOURCES}
+    other = Split(test_share=0.25, validation_share=0.15, seed=4)
+    assert 0.4 < sum(splits.drawn(group, other) == side for group, side in many.items()) / 4000 < 0.5
+
+
+def test_groups_are_drawn_or_named() -> None:
+    for wrong, said in [
+        ({"test_share": 0.2, "test": ("a",)}, "draws groups, and others are named"),
+        ({"test_share": 0.6, "validation_share": 0.4}, "leave no group to train on"),
+        ({"test": ("a",), "validation_share": 0.4}, "needs split.test_share"),
+    ]:
+        with pytest.raises(ValueError, match=said):
+            Split(**wrong)  # type: ignore[arg-type]

@@ -72,6 +72,7 @@ def check(root: Path, footage: Path) -> list[StoredSource]:
     rules = Dataset.model_validate_json((root / "rules.json").read_text())
     for source in sources:
         times = decoded(footage / source.path)
+        assert source.frames == len(times), source.path
         rows = index[index["source"] == source.source]
         spans = [(cut.start_seconds, cut.end_seconds) for cut in cuts if cut.source == source.source]
         expected = wanted(times, spans, rules.frames)
