@@ -1,4 +1,4 @@
-"""A registered model that rates, as people use it: `rushes predict`, behind a server of MLflow's, and against another."""
+"""A registered model that rates, as people use it: `rushes predict`, a server of MLflow's, the gate against another."""
 
 from __future__ import annotations
 
