@@ -100,7 +100,7 @@ def check_answers(recipe: Recipe, data: Data, say: Callable[[str], None]) -> Non
             if dataset is not None:
                 _check_scores(recipe, dataset, split)
         return
-    shortest = int(data.train.table["length"].min())
+    shortest = min(int(d.table["length"].min()) for d in (data.train, data.validation) if d is not None)
     if shortest < data.train.shape[0]:
         raise ValueError(
             f"dataset {name} has clips of {shortest} to {data.train.shape[0]} frames, and {recipe.architecture} takes"
