@@ -16,7 +16,7 @@ import dataclasses
 import hashlib
 import math
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from tasks import files, listing, media, sampling
 from tasks.params import Dataset, GroupRule
 
 UNRATED = "ratings"  # as the stage of a reject: no score belongs to it, which is somebody's table and no damage
-SHOWN_REASONS = 5
 NOMINAL_FRAMES_PER_SECOND = 25.0  # for strips and frame folders, which state no rate
 
 
@@ -173,30 +172,6 @@ def content_sha256(footage: Path, path: str, kind: str) -> str:
     if kind in ("video", "strip"):
         return files.sha256_of(footage / path)
     return listing.read_sequence(footage, path, kind).sha256()
-
-
-def check_rejects(footage: Path, used: Collection[str], rejects: Sequence[Reject], max_reject_fraction: float) -> None:
-    """Raise a ValueError if nothing is left, or if too much was left out.
-
-    Args:
-        used: paths of the sources that are used. A reject of one of these is a part of it, and does not count; nor does
-            what has no rating.
-    """
-    if not used:
-        first = _first_reasons(rejects)
-        raise ValueError(f"{footage} holds no source that can be used; {len(rejects)} rejects\n{first}".rstrip())
-    counted = [reject for reject in rejects if reject.path not in used and reject.stage != UNRATED]
-    left_out = len({reject.path for reject in counted})
-    if left_out / (len(used) + left_out) > max_reject_fraction:
-        raise ValueError(
-            f"{left_out} of {len(used) + left_out} sources in {footage} were rejected, more than "
-            f"max_reject_fraction {max_reject_fraction:g} allows; correct them, take them out, or raise it. "
-            f"The first:\n{_first_reasons(counted)}"
-        )
-
-
-def _first_reasons(rejects: Sequence[Reject]) -> str:
-    return "\n".join(f"  {reject.path}: {reject.reason}" for reject in rejects[:SHOWN_REASONS])
 
 
 def source_id(path: str) -> str:

@@ -21,6 +21,7 @@ from typing import Any
 
 from tasks import files, media, parallel, sampling, stores, tables
 from tasks import footage as footage_
+from tasks import rejects as rejects_
 from tasks.footage import Reject, Source
 from tasks.params import Dataset, Frames
 from tasks.sampling import Span
@@ -80,7 +81,7 @@ def run(dataset: Dataset, footage: Path, cuts: Path, out: Path, workers: int) ->
             rejects.append(Reject(job.source.path, "sample", result.reason))
     rejects.sort(key=lambda r: (r.path, r.stage, r.reason))
     used = {source.path for source in sources if done[source.source].row is not None}
-    footage_.check_rejects(footage, used, rejects, dataset.max_reject_fraction)
+    rejects_.check(footage, used, rejects, dataset.max_reject_fraction)
     handed_on = [cuts / name for name in HANDED_ON if (cuts / name).is_file()]
     _write_tables(out, [done[source.source] for source in sources], rejects, handed_on)
 

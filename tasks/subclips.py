@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tasks import files, media, ratings, sampling, shots, tables
 from tasks import footage as footage_
+from tasks import rejects as rejects_
 from tasks.footage import Reject, Source
 from tasks.pace import Pace
 from tasks.params import Dataset
@@ -50,7 +51,7 @@ def run(dataset: Dataset, footage: Path, out: Path, workers: int = 1) -> None:
             kept, hurt = _watchable(footage, kept, cuts, folder / "files")
             rejects += hurt
         rejects.sort(key=lambda r: (r.path, r.reason))
-        footage_.check_rejects(footage, {source.path for source in kept}, rejects, dataset.max_reject_fraction)
+        rejects_.check(footage, {source.path for source in kept}, rejects, dataset.max_reject_fraction)
         left = {source.source for source in kept}
         tables.write(folder / "sources.csv", Source, kept)
         tables.write(folder / "cuts.csv", tables.Cut, [cut for cut in cuts if cut.source in left])

@@ -191,16 +191,6 @@ def test_the_footage_folder_may_be_a_sequence(tmp_path: Path) -> None:
     assert [number for number, _, _ in footage_.open_frames(tmp_path, source)] == [1, 2, 3]
 
 
-def test_too_many_rejects_fail_with_the_first_reasons() -> None:
-    rejects = [Reject(f"{k}.mp4", "subclips", f"reason {k}") for k in range(7)]
-    footage_.check_rejects(Path("f"), {f"u{k}" for k in range(63)}, rejects, 0.1)
-    with pytest.raises(
-        ValueError, match=r"7 of 69 sources in f were rejected, more than max_reject_fraction 0.1"
-    ) as caught:
-        footage_.check_rejects(Path("f"), {f"u{k}" for k in range(62)}, rejects, 0.1)
-    assert str(caught.value).splitlines()[1:] == [f"  {k}.mp4: reason {k}" for k in range(5)]
-
-
 def test_real_footage_is_listed_whole(footage: Path) -> None:
     rule = GroupRule(pattern=r"/(?P<group>\d+)\.jpg", divide_by=8)
     strips, rejects = footage_.list_sources(footage / "actions", dataset(group=rule))
