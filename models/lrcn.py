@@ -3,15 +3,15 @@
 
     article                         default
     frame 3 x 224 x 224             frame                          frame and the one before, gray, about 36 rows
-    conv 5x5 10, ReLU, BN, pool 2   conv 3x3 / 2   8, ReLU         correlation, shifts of up to 4 px: 81
-    conv 3x3 20, dropout, ReLU,     conv 3x3 / 2  16, ReLU         BN, linear 32, ReLU
+    conv 5x5 10, ReLU, BN, pool 2   conv 3x3 / 2   8, ReLU         correlation, shifts of up to 4 px
+    conv 3x3 20, dropout, ReLU,     conv 3x3 / 2  16, ReLU         four numbers of it, BN
              BN, pool 2             mean over the frame, BN                |
     linear 6000, 500, 15                  |______ dropout, linear 16, ReLU_|
     LSTM 64, its last output                      LSTM 32, the mean of its outputs
     linear 1                                      linear 1, in deviations of the training scores from their mean
 
 How fast a film is cut and how the camera moves stand between frames. A CNN over single frames leaves it to the LSTM to
-find that out from a few hundred films; the correlation (as in Fischer et al. 2015, "FlowNet") says it outright.
+find that out from a hundred films; the correlation (as in Fischer et al. 2015, "FlowNet") says it outright.
 
 All frames of a batch go through the CNN at once. Frames that only fill up a shorter clip (`models._sequence`) do not:
 in training they would move the batch normalisation, and afterwards nothing that they leave is read.
@@ -28,13 +28,13 @@ from torch.nn import functional as F  # noqa: N812
 
 from models._base import VideoModel, check_variant
 from models._blocks import Lstm, channels_last, full_precision
-from models._correlation import likeness
+from models._correlation import SUMMED_UP, likeness, summed_up
 from models._losses import Scalars
 from models._sequence import lengths, within
 
 Loss = Literal["mse", "mae", "smooth_mae"]
 CORRELATED_ROWS = 36  # about so many: pictures are halved, taken by thirds, ... until they have them
-FOLLOWED, DESCRIBED = 32, 16  # floats about how a frame follows on the one before, and about a frame in all
+DESCRIBED = 16  # floats about a frame
 LUMA = (0.299, 0.587, 0.114)  # BT.601
 LOSSES = {"mse": F.mse_loss, "mae": F.l1_loss, "smooth_mae": F.smooth_l1_loss}
 
@@ -164,17 +164,16 @@ class _Default(nn.Module):
         self.look = nn.Sequential(*layers)
         self.looked = nn.BatchNorm1d(inside)
         self.smaller, self.reach_px = max(1, round(c.height_px / CORRELATED_ROWS)), c.reach_px
-        shifts = (2 * c.reach_px + 1) ** 2
-        self.followed = nn.Sequential(nn.BatchNorm1d(shifts), nn.Linear(shifts, FOLLOWED), nn.ReLU())
-        self.both = nn.Sequential(nn.Dropout(c.dropout), nn.Linear(inside + FOLLOWED, DESCRIBED), nn.ReLU())
+        self.followed = nn.BatchNorm1d(SUMMED_UP)
+        self.both = nn.Sequential(nn.Dropout(c.dropout), nn.Linear(inside + SUMMED_UP, DESCRIBED), nn.ReLU())
         self.register_buffer("luma", torch.tensor(LUMA if c.channels == 3 else (1.0,)), persistent=False)
 
     def forward(self, frame_NCHW: Tensor, before_NCHW: Tensor) -> Tensor:
         with full_precision(frame_NCHW):
-            shifts_NSS = likeness(self._small(frame_NCHW), self._small(before_NCHW), self.reach_px)
+            follows_NF = summed_up(likeness(self._small(frame_NCHW), self._small(before_NCHW), self.reach_px))
         seen_NCHW = self.look((2.0 * frame_NCHW - 1.0).contiguous(memory_format=torch.channels_last))
         looked_NF = self.looked(seen_NCHW.float().mean((2, 3)))
-        both_NF: Tensor = self.both(torch.cat([looked_NF, self.followed(shifts_NSS.flatten(1))], 1))
+        both_NF: Tensor = self.both(torch.cat([looked_NF, self.followed(follows_NF)], 1))
         return both_NF
 
     def _small(self, frame_NCHW: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import models
-from models._correlation import likeness
+from models._correlation import likeness, summed_up
 from models._sequence import lengths, within
 
 SMALL: dict[str, Any] = {"frames": 6, "height_px": 32, "width_px": 40, "features": (40, 20, 15), "dropout": 0.0}
@@ -86,6 +86,12 @@ def test_likeness_finds_by_how_much_a_picture_moved() -> None:
     torch.testing.assert_close(found[2], found[1])  # neither brightness nor contrast matters
     assert float(found[3].abs().max()) < 0.5  # another picture
     assert float(found[4].abs().max()) == 0.0  # an even one
+    largest, still, moved, together = summed_up(found[:2]).T
+    torch.testing.assert_close(largest, peaks[:2])
+    torch.testing.assert_close(still, found[:2, 4, 4])
+    torch.testing.assert_close(together, torch.tensor([0.0, 13**0.5]), rtol=0.0, atol=0.15)
+    assert float(moved[0]) < 0.3
+    assert float(moved[1]) == pytest.approx(13**0.5, abs=0.15)
 
 
 @pytest.mark.parametrize(("name", "of_one_point"), [("mse", 1.0), ("mae", 1.0), ("smooth_mae", 0.5)])
