@@ -58,6 +58,22 @@ def write_video(
     return frames
 
 
+def hurt_packet(film: Path, hurt: Path, place: int) -> Path:
+    """Write a copy of a film in which the packet at a place in decode order is overwritten so that no decoder takes it.
+
+    Zeros in the middle of H.264 data may parse, and then nobody can tell.
+    """
+    import av
+
+    with av.open(str(film)) as container:
+        packet = [p for p in container.demux(video=0) if p.size][place]
+    assert packet.pos is not None
+    data = bytearray(film.read_bytes())
+    data[packet.pos : packet.pos + packet.size] = b"\xff" * packet.size
+    hurt.write_bytes(data)
+    return hurt
+
+
 @pytest.fixture
 def make_video(tmp_path: Path) -> MakeVideo:
     """`make_video("a.mp4", count=20)` writes a video below `tmp_path` and returns its true frames."""

@@ -97,22 +97,25 @@ def pour(
 def _feed(
     process: subprocess.Popen[bytes], frames: Iterator[Frame], path: Path, stuck_seconds: float, packed: Packed | None
 ) -> None:
-    block = bytearray()
     even = _even(frames, path)
-    assert process.stdin is not None
-    with contextlib.suppress(BrokenPipeError), process.stdin as pipe:  # ffmpeg's exit status says what went wrong
-        try:
+    block, fed, pipe = bytearray(), False, process.stdin
+    assert pipe is not None
+    try:
+        with contextlib.suppress(BrokenPipeError):  # ffmpeg's exit status says what went wrong
             for data in packed(even) if packed else map(np.ndarray.tobytes, even):
                 block += data
                 if len(block) >= BLOCK_BYTES:
                     with _killed_after(process, stuck_seconds):
                         pipe.write(block)
                     block = bytearray()
-        except ValueError:
-            process.kill()
-            raise
-        with _killed_after(process, stuck_seconds):
-            pipe.write(block)
+            with _killed_after(process, stuck_seconds):
+                pipe.write(block)
+        fed = True
+    finally:
+        if not fed:
+            process.kill()  # a stuck one would not let the pipe be closed
+        with contextlib.suppress(BrokenPipeError):  # it would hide what went wrong with the frames
+            pipe.close()
     with _killed_after(process, stuck_seconds):
         process.wait()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import subprocess
 from fractions import Fraction
 from pathlib import Path
@@ -15,37 +14,7 @@ from PIL import Image
 
 from tasks import media
 from tasks.media import MediaError
-from tests.conftest import number_of, true_frames, write_video
-
-# Every file of footage/odd: how many frames it gives, or why none.
-ODD = {
-    "-video-with-dash-.mp4": 5,
-    "av1_video.mkv": 125,
-    "corrupted.mp4": "damaged: 48 of 50 frames decode whole, 2 do not",
-    "discard_first_keyframe.mp4": 25,
-    "fixture-corrupt.mkv": "not a video that can be read (Invalid data found when processing input)",
-    "fixture.avi": 1,
-    "fixture.flv": 25,
-    "fixture.mpg": 19,
-    "h263_1frame.3gp": 1,
-    "h264_10bits.mp4": 30,
-    "h264_white_frame_sar_16_9.mp4": 1,
-    "mp4-with-audio.mp4": "no video stream",
-    "no_duration.webm": 74,
-    "no_timescale.mp4": "damaged: 142 of 182 frames decode whole, 40 do not",
-    "sample.flv": 30,
-    "sample_h262_mpeg_audio.ps": 3,
-    "sample_partially_fragmented.mp4": 30,
-    "testsrc2_mpeg4.mp4": 1,
-    "testsrc2_odd_height_and_width_444.mp4": 25,
-    "transparent.webm": 150,
-    "tree.avi": 68,
-    "unordered.mov": 4,
-    "video_90.mov": 3,
-    "white.mp4": 300,
-    "zero_byte.webm": "not a video that can be read (Invalid data found when processing input)",
-    "zero_empty_stsc.mp4": "no frame decodes, though the header claims 1040 frames",
-}
+from tests.conftest import hurt_packet, number_of, true_frames, write_video
 
 
 def read(path: Path, **choice: object) -> tuple[list[int], list[float], list[np.ndarray]]:
@@ -117,10 +86,7 @@ def test_variable_rate_keeps_every_time(tmp_path: Path) -> None:
 
 def test_damage_is_named_and_no_frame_is_made_up(make_video, tmp_path: Path) -> None:
     make_video("a.mp4", 60, lossless=False, height_px=96, width_px=128)
-    data = bytearray((tmp_path / "a.mp4").read_bytes())
-    start = data.index(b"mdat") + (len(data) - data.index(b"mdat")) // 2
-    data[start : start + 200] = bytes(200)
-    (tmp_path / "hurt.mp4").write_bytes(data)
+    hurt_packet(tmp_path / "a.mp4", tmp_path / "hurt.mp4", 30)
     seen: list[tuple[int, float, np.ndarray]] = []
     with pytest.raises(MediaError, match=r"hurt\.mp4: damaged: \d+ of 60 frames decode whole, \d+ do not"):
         seen.extend(media.read_frames(tmp_path / "hurt.mp4"))
@@ -205,12 +171,6 @@ def test_encoding_faults_leave_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_cut_holds_exactly_the_frames_of_the_span(make_video, tmp_path: Path) -> None:
-    make_video("a.mp4", 100, lossless=False)
-    assert media.cut(tmp_path / "a.mp4", tmp_path / "part.mp4", 0.88, 2.2) == 33
-    assert [number_of(frame) for frame in read(tmp_path / "part.mp4")[2]] == list(range(22, 55))
-
-
 def test_resize_fits() -> None:
     wide = np.zeros((2, 8, 3), np.uint8)
     wide[:, :, 0] = [0, 0, 80, 120, 160, 200, 0, 0]
@@ -238,34 +198,3 @@ def test_images(tmp_path: Path) -> None:
     (tmp_path / "half.jpg").write_bytes(data[: len(data) // 2])
     with pytest.raises(MediaError, match="does not decode"):
         media.read_image(tmp_path / "half.jpg")
-
-
-@pytest.mark.parametrize("name", sorted(ODD))
-def test_odd_footage_ends_as_frames_or_as_the_true_reason(footage: Path, name: str) -> None:
-    path, expected = footage / "odd" / name, ODD[name]
-    if isinstance(expected, str):
-        with pytest.raises(MediaError) as caught:
-            list(media.read_frames(path))
-        assert caught.value.reason == expected
-        return
-    numbers, seconds, frames = read(path)
-    assert numbers == list(range(expected))
-    assert seconds[0] == 0.0
-    assert all(a < b for a, b in itertools.pairwise(seconds))
-    plain = independent(path, expected)
-    assert len(plain) == expected
-    if name == "video_90.mov":
-        plain = [np.rot90(frame, -1) for frame in plain]
-    if frames[0].shape == plain[0].shape:  # else: pixels that are not square
-        np.testing.assert_array_equal(frames[:30], plain[:30])
-
-
-def test_all_odd_footage_is_listed_here(footage: Path) -> None:
-    assert {p.name for p in (footage / "odd").iterdir()} - {"README.md"} == set(ODD)
-
-
-def test_trailers_equal_an_independent_decode(footage: Path) -> None:
-    for path in sorted((footage / "trailers").glob("*.mp4")):
-        assert media.probe(path).decord_is_exact
-        _, _, frames = read(path, until_seconds=1.0)
-        np.testing.assert_array_equal(frames, independent(path, len(frames)))
