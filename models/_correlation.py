@@ -27,10 +27,11 @@ def likeness(picture_NHW: Tensor, before_NHW: Tensor, reach_px: int) -> Tensor:
     window_HW = rows[:, None] * columns
     one, other = (_levelled(x_NHW, window_HW) for x_NHW in (picture_NHW, before_NHW))
     product = torch.fft.rfft2(one) * torch.fft.rfft2(other).conj()
-    found_NHW = torch.fft.irfft2(product, s=(height, width)).roll((reach_px, reach_px), (1, 2))
+    found_NHW: Tensor = torch.fft.irfft2(product, s=(height, width)).roll((reach_px, reach_px), (1, 2))
     power_N = one.square().sum((1, 2)) * other.square().sum((1, 2))
     side = 2 * reach_px + 1
-    return found_NHW[:, :side, :side] / power_N.clamp_min(1e-8).sqrt()[:, None, None]
+    likeness_NSS: Tensor = found_NHW[:, :side, :side] / power_N.clamp_min(1e-8).sqrt()[:, None, None]
+    return likeness_NSS
 
 
 def summed_up(likeness_NSS: Tensor) -> Tensor:
