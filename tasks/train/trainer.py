@@ -146,7 +146,7 @@ class Trainer:
         fetch, _ = reader(self.data.train, self.data.frames, fabric.device)
         mine = slice(fabric.global_rank, None, fabric.world_size)
         batches = ahead(fetch, lambda i: self._chosen(i)[mine], range(self.first, t.steps))
-        if self.first == 0:
+        if not self.earlier:  # else it is there, and another process may be reading it
             self._save(0)
         for step, batch in zip(range(self.first, t.steps), batches, strict=True):
             self._step(step, {k: v.to(fabric.device, non_blocking=True) for k, v in batch.items()})
