@@ -96,4 +96,4 @@ def test_no_parameter_has_a_name_that_the_run_cache_ignores() -> None:
 def test_params_yaml_is_valid_and_its_recipes_stand_on_its_datasets() -> None:
     p = params.load(ROOT / "params.yaml")
     assert {r.dataset for r in p.recipes.values()} <= set(p.datasets)
-    assert set(p.rendered) == {"figures", "streets", "directions"}
+    assert set(p.rendered) == {"figures", "streets", "directions", "trailers"}
