@@ -8,6 +8,7 @@ entries        ^                   ^                what is shown from here on n
 from __future__ import annotations
 
 import dataclasses
+from bisect import bisect_left
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -57,6 +58,12 @@ class Scan:
     @property
     def discards(self) -> int:
         return sum(p.hidden for p in self.packets)
+
+    def beginning_with(self, first: int | None) -> Scan:
+        """The same without what would be shown before the first frame that decodes, which has the time `first`."""
+        lead = bisect_left(self.shown, first) if self.complete and first in self.shown else 0
+        keys = [number - lead for number in self.keys if number >= lead]
+        return dataclasses.replace(self, shown=self.shown[lead:], keys=keys)
 
     def index(self, first: int | None) -> Index | None:
         """Where decoding may begin, if the first frame that decodes has the time `first`; None where it is in doubt."""

@@ -87,6 +87,7 @@ def probe(path: Path) -> VideoInfo:
     if width_px * height_px > MAX_FRAME_PIXELS:
         raise MediaError(path, f"frames of {width_px} x {height_px} px are more than {MAX_FRAME_PIXELS} pixels")
     own = kind != "avi" and found.complete
+    whole, found = found, found.beginning_with(frame.pts if own else None)
     step = found.time_base if found.complete else 1 / (rate or Fraction(25))
     times, fps = _clock(found, step, rate)
     duration = times[-1] + (found.last_duration_seconds if 0 < found.last_duration_seconds < 2 / fps else 1 / fps)
@@ -103,7 +104,9 @@ def probe(path: Path) -> VideoInfo:
         duration_seconds=duration,
         frames=len(times),
         claimed_frames=claimed,
-        note=_note(found.cut_short and kind != "avi", times, duration, fps, claimed, seconds),
+        note=_note(
+            found.cut_short and kind != "avi", len(whole.shown) - len(times), times, duration, fps, claimed, seconds
+        ),
         times_seconds=tuple(times),
         keyframe_seconds=tuple(times[number] for number in found.keys),
         time_base=step,
@@ -126,10 +129,16 @@ def _clock(found: Scan, step: Fraction, rate: Fraction | None) -> tuple[list[flo
 
 
 def _note(
-    early: bool, times: list[float], duration: float, fps: float, claimed: int | None, header: float | None
+    early: bool,
+    lead: int,
+    times: list[float],
+    duration: float,
+    fps: float,
+    claimed: int | None,
+    header: float | None,
 ) -> str:
-    notes = []
-    if early or (header is not None and duration < least_seconds(header)):
+    notes = [f"its first {lead} frames need what lies before the file begins"] if lead else []
+    if early or (header is not None and duration + lead / fps < least_seconds(header)):
         claims = [f"{claimed} frames"] if claimed else []
         claims += [f"{header:.2f} s"] if header else []
         notes.append(f"ends early: {len(times)} frames, {duration:.2f} s; the header claims {', '.join(claims)}")

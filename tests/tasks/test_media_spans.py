@@ -160,6 +160,21 @@ def test_a_file_cut_short_is_read_from_its_start(films: Path, tmp_path: Path) ->
     assert same(list(media.read_frames(tmp_path / "short.mkv", spans=spans)), truth, spans)
 
 
+def test_a_recording_that_begins_within_a_group_of_pictures(films: Path, tmp_path: Path) -> None:
+    """What cannot be decoded at its beginning is no frame, is said, and moves no time."""
+    data = (films / "stream.ts").read_bytes()
+    (tmp_path / "late.ts").write_bytes(data[len(data) // 10 // 188 * 188 :])
+    truth = independent(tmp_path / "late.ts")
+    info = media.probe(tmp_path / "late.ts")
+    assert info.times_seconds == tuple(seconds for _, seconds, _ in truth)
+    assert number_of(truth[0][2]) == 48
+    lead = int(info.note.removeprefix("its first ").split()[0])
+    assert info.note == f"its first {lead} frames need what lies before the file begins"
+    assert 10 < lead < 48
+    spans = [(1.0, 1.5), (4.0, 4.1)]
+    assert same(list(media.read_frames(tmp_path / "late.ts", spans=spans)), truth, spans)
+
+
 def test_an_index_that_lies_costs_time_and_no_frame(films: Path) -> None:
     """Whatever was read of the packets before: what is met has to agree, or the file is read from its start."""
     path, spans = films / "vfr.mp4", [(4.0, 4.5), (9.0, 9.5)]
