@@ -55,8 +55,8 @@ class Config:
         widths: ``default``: channels of the convolutions.
         reach_px: ``default``: shifts that are correlated, in pixels of the smaller pictures.
         dropout: ``article``: of whole maps, after the second convolution; ``default``: of all that is told of a frame.
-        look_dropout: ``default``: before that, of what a frame looks like. Pictures tell a hundred films apart by heart;
-            0.5 to 0.8 keeps the LSTM from learning them so.
+        look_dropout: ``default``: before that, of what a frame looks like, by which a hundred films can be learned by
+            heart; 0.5 to 0.8 keeps the network from it.
     """
 
     variant: Literal["article", "default"] = "article"

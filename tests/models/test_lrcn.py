@@ -13,7 +13,14 @@ import models
 from models._correlation import likeness, summed_up
 from models._sequence import lengths, within
 
-SMALL: dict[str, Any] = {"frames": 6, "height_px": 32, "width_px": 40, "features": (40, 20, 15), "dropout": 0.0, "look_dropout": 0.0}
+SMALL: dict[str, Any] = {
+    "frames": 6,
+    "height_px": 32,
+    "width_px": 40,
+    "features": (40, 20, 15),
+    "dropout": 0.0,
+    "look_dropout": 0.0,
+}
 VARIANTS = ("article", "default")
 
 
