@@ -162,7 +162,7 @@ class _Default(nn.Module):
         layers: list[nn.Module] = []
         inside = c.channels
         for width in c.widths:
-            layers += [nn.Conv2d(inside, width, 3, stride=2, padding=1), nn.ReLU()]
+            layers += [nn.Conv2d(inside, width, 3, stride=2, padding=1), nn.ReLU(inplace=True)]
             inside = width
         self.look = nn.Sequential(*layers)
         self.looked = nn.Sequential(nn.BatchNorm1d(inside), nn.Dropout(c.look_dropout))
@@ -182,7 +182,7 @@ class _Default(nn.Module):
     def _small(self, frame_NCHW: Tensor) -> Tensor:
         """Gray and smaller, (N, h, w)."""
         gray_NHW = (frame_NCHW * self.luma[:, None, None]).sum(1)
-        return F.avg_pool2d(gray_NHW, self.smaller)
+        return gray_NHW if self.smaller == 1 else F.avg_pool2d(gray_NHW, self.smaller)
 
 
 def _check(c: Config) -> None:
