@@ -12,14 +12,14 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import files, media
+from tasks import files, media, parallel
 from tasks.drawing import actions, bodies, cast, clothes, figures, scenery
 from tasks.drawing.figures import Array
 from tasks.params import Rendered, RenderedActions, RenderedDirections, RenderedStreets
@@ -34,19 +34,52 @@ CRF = 18
 
 
 def run(settings: Rendered, out_dir: Path, workers: int = 1) -> None:
-    """Draw what the settings describe; an existing `out_dir` is replaced, and only once the new one is complete."""
-    if isinstance(settings, RenderedActions):
-        render_actions(out_dir, **settings.model_dump(exclude={"draw"}))
-    elif isinstance(settings, RenderedStreets):
-        render_streets(out_dir, settings)
-    elif isinstance(settings, RenderedDirections):
-        render_directions(out_dir, settings)
-    else:
-        render_trailers(out_dir, settings, workers)
+    """Draw what the settings describe; an existing `out_dir` is replaced, and only once the new one is complete.
+
+    Args:
+        workers: processes that draw; the bytes do not depend on it.
+
+    Raises:
+        OSError, ValueError: a video or sequence, which the message names, could not be written.
+    """
+    try:
+        if isinstance(settings, RenderedActions):
+            render_actions(out_dir, workers=workers, **settings.model_dump(exclude={"draw"}))
+        elif isinstance(settings, RenderedStreets):
+            render_streets(out_dir, settings, workers)
+        elif isinstance(settings, RenderedDirections):
+            render_directions(out_dir, settings, workers)
+        else:
+            render_trailers(out_dir, settings, workers)
+    except parallel.WorkerError as error:
+        for kind in (OSError, ValueError):  # a full disk: the user's to mend
+            if isinstance(error.__cause__, kind):
+                raise kind(str(error)) from error
+        raise
+
+
+@dataclass(frozen=True)
+class _Job:
+    path: Path
+    action: str
+    performer: int
+    seed: int
+    frames: int
+    height_px: int
+    width_px: int
+    frames_per_second: int
 
 
 def render_actions(
-    out_dir: Path, *, seed: int, performers: int, seconds: float, height_px: int, width_px: int, frames_per_second: int
+    out_dir: Path,
+    *,
+    seed: int,
+    performers: int,
+    seconds: float,
+    height_px: int,
+    width_px: int,
+    frames_per_second: int,
+    workers: int = 1,
 ) -> None:
     """Write one video for each action and performer, `round(seconds * frames_per_second)` frames each.
 
@@ -54,25 +87,32 @@ def render_actions(
 
     Raises:
         ValueError: a setting is out of range.
-        OSError: the videos could not be written.
+        parallel.WorkerError: a video, which it names, could not be written; the cause is chained.
     """
     _check(seed, performers, seconds, height_px, width_px, frames_per_second)
-    frames = round(seconds * frames_per_second)
+    frames, shape = round(seconds * frames_per_second), (height_px, width_px)
     with files.replacing_folder(out_dir) as folder:
+        jobs = []
         for action in sorted(actions.ACTIONS):
             (folder / action).mkdir()
             for performer in range(1, performers + 1):
                 path = folder / action / f"performer{performer:02d}_{action}.mp4"
-                pictures = film(
-                    action,
-                    performer,
-                    seed=seed,
-                    frames=frames,
-                    height_px=height_px,
-                    width_px=width_px,
-                    frames_per_second=frames_per_second,
-                )
-                media.encode_video(pictures, path, frames_per_second=frames_per_second, crf=CRF)
+                jobs.append(_Job(path, action, performer, seed, frames, *shape, frames_per_second))
+        parallel.map_sources(_write, jobs, workers, name=lambda job: job.path.name)
+
+
+def _write(job: _Job) -> None:
+    """Draw one video; in a worker."""
+    pictures = film(
+        job.action,
+        job.performer,
+        seed=job.seed,
+        frames=job.frames,
+        height_px=job.height_px,
+        width_px=job.width_px,
+        frames_per_second=job.frames_per_second,
+    )
+    media.encode_video(pictures, job.path, frames_per_second=job.frames_per_second, crf=CRF)
 
 
 def film(

@@ -26,7 +26,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import files, media
+from tasks import files, media, parallel
 from tasks.params import RenderedDirections
 
 Array = NDArray[np.float64]
@@ -53,28 +53,45 @@ class Scene:
     edge: float
 
 
-def render_directions(out_dir: Path, settings: RenderedDirections) -> None:
+@dataclass(frozen=True)
+class _Job:
+    settings: RenderedDirections
+    number: int
+    direction: str
+    path: Path
+
+
+def render_directions(out_dir: Path, settings: RenderedDirections, workers: int = 1) -> None:
     """Write every scene once for each direction; an existing `out_dir` is replaced once all are complete.
 
-    Every frame is coded on its own: a frame predicted from another would carry traces of the motion. A scene does not
-    depend on how many there are.
+    Every frame is coded on its own: a frame predicted from another would carry traces of the motion. The bytes do not
+    depend on `workers`, and a scene does not depend on how many there are.
 
     Raises:
-        OSError: the videos could not be written.
+        parallel.WorkerError: a video, which it names, could not be written; the cause is chained.
     """
     with files.replacing_folder(out_dir) as folder:
         for direction in DIRECTIONS:
             (folder / direction).mkdir()
-        for number in range(1, settings.scenes + 1):
-            scene = scene_of(settings.seed, number, settings.height_px, settings.width_px)
-            for direction in DIRECTIONS:
-                media.encode_video(
-                    film(scene, direction, settings.frames, np.random.default_rng(_seeds(settings, number, direction))),
-                    folder / direction / f"scene{number:03d}_{direction}.mp4",
-                    frames_per_second=settings.frames_per_second,
-                    crf=CRF,
-                    all_key_frames=True,
-                )
+        jobs = [
+            _Job(settings, number, direction, folder / direction / f"scene{number:03d}_{direction}.mp4")
+            for number in range(1, settings.scenes + 1)
+            for direction in DIRECTIONS
+        ]
+        parallel.map_sources(_write, jobs, workers, name=lambda job: job.path.name)
+
+
+def _write(job: _Job) -> None:
+    """Draw one video; in a worker."""
+    settings = job.settings
+    scene = scene_of(settings.seed, job.number, settings.height_px, settings.width_px)
+    media.encode_video(
+        film(scene, job.direction, settings.frames, np.random.default_rng(_seeds(settings, job.number, job.direction))),
+        job.path,
+        frames_per_second=settings.frames_per_second,
+        crf=CRF,
+        all_key_frames=True,
+    )
 
 
 def _seeds(settings: RenderedDirections, number: int, direction: str) -> tuple[int, int, int]:

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 
-from tasks import files, media
+from tasks import files, media, parallel
 from tasks.drawing import shoot, streets
 from tasks.params import RenderedStreets
 
@@ -26,28 +27,38 @@ CRF = 23  # x264's own: what a camera or a video site leaves of a picture
 JPEG_QUALITY = 90
 
 
-def render_streets(out_dir: Path, settings: RenderedStreets) -> None:
+@dataclass(frozen=True)
+class _Job:
+    settings: RenderedStreets
+    number: int
+    sequence: Path
+
+
+def render_streets(out_dir: Path, settings: RenderedStreets, workers: int = 1) -> None:
     """Write the sequences `streets-01`, `streets-02` ...; an existing `out_dir` is replaced once all are complete.
 
-    Every frame has been through H.264 before it becomes a JPEG. A sequence does not depend on how many there are.
+    Every frame has been through H.264 before it becomes a JPEG. The bytes do not depend on `workers`, and a sequence
+    does not depend on how many there are.
 
     Raises:
-        OSError: the files could not be written.
+        parallel.WorkerError: a sequence, which it names, could not be written; the cause is chained.
     """
     with files.replacing_folder(out_dir) as folder:
-        for number in range(1, settings.sequences + 1):
-            street = streets.plan(
-                settings.seed,
-                number,
-                height_px=settings.height_px,
-                width_px=settings.width_px,
-                frames=settings.frames,
-                frames_per_second=settings.frames_per_second,
-            )
-            _write(folder / f"streets-{number:02d}", street, settings)
+        jobs = [_Job(settings, number, folder / f"streets-{number:02d}") for number in range(1, settings.sequences + 1)]
+        parallel.map_sources(_write, jobs, workers, name=lambda job: job.sequence.name)
 
 
-def _write(sequence: Path, street: streets.Street, settings: RenderedStreets) -> None:
+def _write(job: _Job) -> None:
+    """Draw one sequence; in a worker."""
+    settings, sequence = job.settings, job.sequence
+    street = streets.plan(
+        settings.seed,
+        job.number,
+        height_px=settings.height_px,
+        width_px=settings.width_px,
+        frames=settings.frames,
+        frames_per_second=settings.frames_per_second,
+    )
     (sequence / "img1").mkdir(parents=True)
     rows: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:

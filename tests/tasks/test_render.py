@@ -13,7 +13,8 @@ import pytest
 from tasks import media
 from tasks.drawing import actions, figures
 from tasks.files import sha256_of
-from tasks.render import film, render_actions
+from tasks.params import RenderedActions
+from tasks.render import film, render_actions, run
 
 SETTINGS: dict[str, Any] = {
     "seed": 3,
@@ -59,7 +60,8 @@ def test_the_folder_holds_these_files_and_no_others(rendered: Path) -> None:
 
 
 def test_same_settings_same_bytes_and_another_seed_other_bytes(rendered: Path, tmp_path: Path) -> None:
-    render_actions(tmp_path / "again", **SETTINGS)
+    """Whatever the number of processes."""
+    render_actions(tmp_path / "again", workers=2, **SETTINGS)
     assert _hashes(tmp_path / "again") == _hashes(rendered)
     render_actions(tmp_path / "again", **{**SETTINGS, "seed": 4, "performers": 1})  # and the old folder is gone
     other = _hashes(tmp_path / "again")
@@ -160,7 +162,7 @@ def test_an_error_midway_leaves_the_old_folder_as_it_was(tmp_path: Path, monkeyp
         written.append(arguments[1])
 
     monkeypatch.setattr(media, "encode_video", disk_full_at_the_third)
-    with pytest.raises(OSError, match="No space left"):
-        render_actions(out, **SETTINGS)
+    with pytest.raises(OSError, match=r"^performer01_jumping_jack\.mp4: OSError: .*No space left"):
+        run(RenderedActions(draw="actions", **SETTINGS), out)
     assert len(written) == 2
     assert [p.relative_to(tmp_path).as_posix() for p in sorted(tmp_path.rglob("*"))] == ["actions", "actions/old.txt"]

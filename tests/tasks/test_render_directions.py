@@ -22,8 +22,8 @@ SETTINGS: dict[str, Any] = {"draw": "directions", "seed": 3, "scenes": SCENES, "
 Film = NDArray[np.float64]
 
 
-def _render(out: Path, **changes: Any) -> dict[str, str]:
-    render.run(RenderedDirections.model_validate({**SETTINGS, **changes}), out)
+def _render(out: Path, workers: int = 1, **changes: Any) -> dict[str, str]:
+    render.run(RenderedDirections.model_validate({**SETTINGS, **changes}), out, workers)
     return {p.relative_to(out).as_posix(): sha256_of(p) for p in sorted(out.rglob("*")) if p.is_file()}
 
 
@@ -66,9 +66,9 @@ def test_each_video_is_of_the_size_asked_for_and_every_frame_stands_alone(tmp_pa
 def test_same_settings_same_bytes_and_another_seed_other_bytes(
     rendered: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:
-    """And a scene is the same however many others there are; and an older folder is replaced."""
+    """Whatever the number of processes; a scene is the same however many others there are; an older folder goes."""
     first = {name: digest for name, digest in rendered[1].items() if "scene001" in name}
-    assert _render(tmp_path / "again", scenes=1) == first
+    assert _render(tmp_path / "again", workers=2, scenes=1) == first
     other = _render(tmp_path / "again", scenes=1, seed=4)
     assert list(other) == list(first)
     assert not set(other.values()) & set(rendered[1].values())

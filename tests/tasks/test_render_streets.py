@@ -30,8 +30,8 @@ SETTINGS: dict[str, Any] = {
 Picture = NDArray[np.float32]
 
 
-def _render(out: Path, **changes: Any) -> dict[str, str]:
-    render.run(RenderedStreets.model_validate({**SETTINGS, **changes}), out)
+def _render(out: Path, workers: int = 1, **changes: Any) -> dict[str, str]:
+    render.run(RenderedStreets.model_validate({**SETTINGS, **changes}), out, workers)
     return {p.relative_to(out).as_posix(): sha256_of(p) for p in sorted(out.rglob("*")) if p.is_file()}
 
 
@@ -89,7 +89,8 @@ def test_images_and_rows_are_those_of_the_drawn_frames(rendered: tuple[Path, dic
 def test_same_settings_same_bytes_and_another_seed_other_bytes(
     rendered: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:
-    """And a sequence is the same however many others there are; and an older folder is replaced."""
+    """Whatever the number of processes; a sequence is the same however many others there are; an older folder goes."""
+    assert _render(tmp_path / "again", workers=2) == rendered[1]
     first = {name: digest for name, digest in rendered[1].items() if name.startswith("streets-01")}
     assert _render(tmp_path / "again", sequences=1) == first
     other = _render(tmp_path / "again", sequences=1, seed=4)
@@ -259,7 +260,7 @@ def test_an_error_midway_leaves_the_old_folder_as_it_was(tmp_path: Path, monkeyp
         written.append(arguments[1])
 
     monkeypatch.setattr(media, "encode_video", disk_full_at_the_second)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match=r"^streets-02: OSError: .*No space left"):
         _render(out)
     assert len(written) == 1
     assert [p.relative_to(tmp_path).as_posix() for p in sorted(tmp_path.rglob("*"))] == ["streets", "streets/old.txt"]
