@@ -2,16 +2,17 @@
 (after Donahue et al. 2015, "Long-term Recurrent Convolutional Networks").
 
     article                         default
-    frame 3 x 224 x 224             frame                          frame and the one before, gray, about 36 rows
-    conv 5x5 10, ReLU, BN, pool 2   conv 3x3 / 2   8, ReLU         correlation, shifts of up to 4 px
-    conv 3x3 20, dropout, ReLU,     conv 3x3 / 2  16, ReLU         four numbers of it, BN
-             BN, pool 2             mean over the frame, BN, dropout       |
-    linear 6000, 500, 15                  |______ dropout, linear 16, ReLU_|
-    LSTM 64, its last output                      LSTM 32, the mean of its outputs
-    linear 1                                      linear 1, in deviations of the training scores from their mean
+    frame 3 x 224 x 224             frame                      frame and the one before, gray, about 36 rows
+    conv 5x5 10, ReLU, BN, pool 2   conv 3x3 / 2  8, ReLU      correlation, shifts of up to 6 px: four numbers
+    conv 3x3 20, dropout, ReLU,     conv 3x3 / 2  4, ReLU      mean and deviation of the frame: two
+             BN, pool 2             mean over the frame, BN    BN
+    linear 6000, 500, 15                  |__ dropout, linear 16, ReLU __|
+    LSTM 64, its last output                  LSTM 32, the mean of its outputs
+    linear 1                                  linear 1, in deviations of the training scores from their mean
 
 How fast a film is cut and how the camera moves stand between frames. A CNN over single frames leaves it to the LSTM to
-find that out from a hundred films; the correlation (as in Fischer et al. 2015, "FlowNet") says it outright.
+find that out from a hundred films; the correlation (as in Fischer et al. 2015, "FlowNet") says it outright. What single
+frames look like tells so few films apart by heart, so little of it is let through; `widths` is for who has thousands.
 
 All frames of a batch go through the CNN at once. Frames that only fill up a shorter clip (`models._sequence`) do not:
 in training they would move the batch normalisation, and afterwards nothing that they leave is read.
@@ -55,8 +56,6 @@ class Config:
         widths: ``default``: channels of the convolutions.
         reach_px: ``default``: shifts that are correlated, in pixels of the smaller pictures.
         dropout: ``article``: of whole maps, after the second convolution; ``default``: of all that is told of a frame.
-        look_dropout: ``default``: before that, of what a frame looks like, by which a hundred films can be learned by
-            heart; 0.5 to 0.8 keeps the network from it.
     """
 
     variant: Literal["article", "default"] = "article"
@@ -69,10 +68,9 @@ class Config:
     loss: Loss = "mse"
     hidden: int | None = None
     features: tuple[int, ...] = (6000, 500, 15)
-    widths: tuple[int, ...] = (8, 16)
-    reach_px: int = 4
+    widths: tuple[int, ...] = (8, 4)
+    reach_px: int = 6
     dropout: float = 0.2
-    look_dropout: float = 0.7
 
 
 class Model(VideoModel):
@@ -165,18 +163,21 @@ class _Default(nn.Module):
             layers += [nn.Conv2d(inside, width, 3, stride=2, padding=1), nn.ReLU(inplace=True)]
             inside = width
         self.look = nn.Sequential(*layers)
-        self.looked = nn.Sequential(nn.BatchNorm1d(inside), nn.Dropout(c.look_dropout))
+        self.looked = nn.BatchNorm1d(inside)
         self.smaller, self.reach_px = max(1, round(c.height_px / CORRELATED_ROWS)), c.reach_px
-        self.followed = nn.BatchNorm1d(SUMMED_UP)
-        self.both = nn.Sequential(nn.Dropout(c.dropout), nn.Linear(inside + SUMMED_UP, DESCRIBED), nn.ReLU())
+        self.measured = nn.BatchNorm1d(SUMMED_UP + 2)
+        self.both = nn.Sequential(nn.Dropout(c.dropout), nn.Linear(inside + SUMMED_UP + 2, DESCRIBED), nn.ReLU())
         self.register_buffer("luma", torch.tensor(LUMA if c.channels == 3 else (1.0,)), persistent=False)
 
     def forward(self, frame_NCHW: Tensor, before_NCHW: Tensor) -> Tensor:
         with full_precision(frame_NCHW):
-            follows_NF = summed_up(likeness(self._small(frame_NCHW), self._small(before_NCHW), self.reach_px))
+            small_NHW = self._small(frame_NCHW)
+            follows_NF = summed_up(likeness(small_NHW, self._small(before_NCHW), self.reach_px))
+            level_N, contrast_N = small_NHW.mean((1, 2)), small_NHW.std((1, 2))
+            measured_NF = self.measured(torch.cat([follows_NF, level_N[:, None], contrast_N[:, None]], 1))
         seen_NCHW = self.look((2.0 * frame_NCHW - 1.0).contiguous(memory_format=torch.channels_last))
         looked_NF = self.looked(seen_NCHW.float().mean((2, 3)))
-        both_NF: Tensor = self.both(torch.cat([looked_NF, self.followed(follows_NF)], 1))
+        both_NF: Tensor = self.both(torch.cat([looked_NF, measured_NF], 1))
         return both_NF
 
     def _small(self, frame_NCHW: Tensor) -> Tensor:
@@ -203,9 +204,8 @@ def _check(c: Config) -> None:
         raise ValueError(f"loss is {c.loss!r}; it must be one of {', '.join(LOSSES)}")
     if not c.score_deviation > 0.0:
         raise ValueError(f"score_deviation is {c.score_deviation}; it must be more than 0")
-    for name in ("dropout", "look_dropout"):
-        if not 0.0 <= getattr(c, name) < 1.0:
-            raise ValueError(f"{name} is {getattr(c, name)}; it must be 0 or more and below 1")
+    if not 0.0 <= c.dropout < 1.0:
+        raise ValueError(f"dropout is {c.dropout}; it must be 0 or more and below 1")
     if (c.hidden or 1) < 1 or not c.features or not c.widths or min(*c.features, *c.widths) < 1:
         raise ValueError(
             f"hidden is {c.hidden}, features {c.features}, widths {c.widths}; each is one number or more of at least 1"

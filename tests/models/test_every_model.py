@@ -20,7 +20,7 @@ SMALL: dict[str, dict[str, dict[str, object]]] = {
     },
     "regress": {
         "article": {"features": (24, 16, 15)},
-        "default": {"look_dropout": 0.0},
+        "default": {},
     },
     "classify": {
         "paper": {"crop_height_px": 32, "crop_width_px": 32, "base_channels": 4, "features": 24},

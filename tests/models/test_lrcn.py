@@ -13,14 +13,7 @@ import models
 from models._correlation import likeness, summed_up
 from models._sequence import lengths, within
 
-SMALL: dict[str, Any] = {
-    "frames": 6,
-    "height_px": 32,
-    "width_px": 40,
-    "features": (40, 20, 15),
-    "dropout": 0.0,
-    "look_dropout": 0.0,
-}
+SMALL: dict[str, Any] = {"frames": 6, "height_px": 32, "width_px": 40, "features": (40, 20, 15), "dropout": 0.0}
 VARIANTS = ("article", "default")
 
 
@@ -123,7 +116,7 @@ def test_losses_are_in_points(name: str, of_one_point: float) -> None:
         ({"loss": "huber"}, "loss is 'huber'; it must be one of mse, mae, smooth_mae"),
         ({"score_deviation": 0.0}, "score_deviation is 0.0; it must be more than 0"),
         ({"dropout": 1.0}, "dropout is 1.0; it must be 0 or more and below 1"),
-        ({"features": ()}, "hidden is None, features (), widths (8, 16); each is one number or more"),
+        ({"features": ()}, "hidden is None, features (), widths (8, 4); each is one number or more"),
     ],
 )  # fmt: skip
 def test_settings_that_make_no_network_are_refused(setting: dict[str, Any], message: str) -> None:
