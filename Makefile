@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TORCH_THREADS := OMP_NUM_THREADS=1
 
-.PHONY: help setup demo test check torture bench real between classes clean
+.PHONY: help setup demo test check torture bench real between classes ratings clean
 
 help:               ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -45,6 +45,9 @@ between: .venv/dev  ## pix2pix on real footage in RUSHES_FOOTAGE, one sequence l
 
 classes: .venv/dev  ## C3D on real footage in RUSHES_FOOTAGE, one performer left out at a time (about half an hour)
 	$(BIN)/python -m benchmarks.real_classes
+
+ratings: .venv/dev  ## LRCN on the built-in trailers, the article's network beside it, against the formula of the ratings (some ten minutes)
+	$(BIN)/python -m benchmarks.ratings
 
 clean:              ## remove what the graph made; footage you brought, the registry and the caches stay
 	rm -rf data/cuts data/frames data/clips data/runs data/timing data/evaluation data/report
