@@ -138,12 +138,16 @@ def film(scene: Scene, direction: str, frames: int, rng: np.random.Generator) ->
     for frame in range(frames):
         canvas = scene.ground.copy()
         at_N2 = (places_N2 + frame * steps_N2) % sides
+        x_NW, y_NH = _around(columns - at_N2[:, :1], width), _around(rows - at_N2[:, 1:], height)
         for dot in np.argsort(order):
-            x = _around(columns - at_N2[dot, 0], width)
-            y = _around(rows - at_N2[dot, 1], height)
-            distance = np.sqrt(x[None, :] ** 2 + y[:, None] ** 2)
-            cover = np.clip((scene.radius[order[dot]] - distance) / scene.edge + 0.5, 0, 1)[..., None]
-            canvas += cover * (scene.colours[order[dot]] - canvas)
+            radius = scene.radius[order[dot]]
+            x, y = x_NW[dot], y_NH[dot]
+            reach = radius + scene.edge  # beyond, nothing changes
+            near = np.flatnonzero(np.abs(y) < reach)[:, None], np.flatnonzero(np.abs(x) < reach)
+            distance = np.sqrt(x[near[1]] ** 2 + y[near[0]] ** 2)
+            cover = np.clip((radius - distance) / scene.edge + 0.5, 0, 1)[..., None]
+            under = canvas[near]
+            canvas[near] = under + cover * (scene.colours[order[dot]] - under)
         yield np.clip(canvas + 0.5, 0, 255).astype(np.uint8)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from tasks.drawing.figures import TABLE, Array, Figure, Part
 
 CAMERA_PITCH = 0.13  # radians the camera looks down, so that feet pointing at it still show
+_DOWN = (float(np.cos(CAMERA_PITCH)), float(np.sin(CAMERA_PITCH)))
 _LIGHT = np.array(
     [-0.48, -0.58, 0.66], np.float32
 )  # from the upper left, in picture axes (x right, y down, z to the camera)
@@ -25,8 +28,8 @@ class View:
 
     def project(self, point: Array) -> tuple[float, float, float]:
         """World (3,) -> x and y in pixels, and depth in statures (larger is nearer)."""
-        x, y, z = (float(v) for v in point)
-        rise = y * float(np.cos(CAMERA_PITCH)) - z * float(np.sin(CAMERA_PITCH))
+        x, y, z = point.tolist()
+        rise = y * _DOWN[0] - z * _DOWN[1]
         return self.x_px + x * self.stature_px, self.y_px - rise * self.stature_px, z
 
 
@@ -67,15 +70,14 @@ def draw_body(
 
 def extent(figure: Figure, at: dict[str, Array], frame: int, view: View) -> tuple[int, int, int, int]:
     """Left, top, right and bottom in pixels, half open, of a box that the whole person lies in."""
-    low, high = np.full(2, np.inf), np.full(2, -np.inf)
+    left, top, right, bottom = math.inf, math.inf, -math.inf, -math.inf
     for part in figure.parts:
         reach = float(part.radius.max()) * view.stature_px * max(part.thickness, 1.0) + 1.0
         for joint in (part.a, part.b):
-            point = np.array(view.project(at[joint][frame])[:2])
-            low, high = np.minimum(low, point - reach), np.maximum(high, point + reach)
-    left, top = (int(v) for v in np.floor(low))
-    right, bottom = (int(v) for v in np.ceil(high))
-    return left, top, right + 1, bottom + 1
+            x, y, _ = view.project(at[joint][frame])
+            left, top = min(left, x - reach), min(top, y - reach)
+            right, bottom = max(right, x + reach), max(bottom, y + reach)
+    return math.floor(left), math.floor(top), math.ceil(right) + 1, math.ceil(bottom) + 1
 
 
 def shade(canvas: Array, point: Array, view: View, across: float, deep: float, dark: float) -> None:
@@ -86,7 +88,12 @@ def shade(canvas: Array, point: Array, view: View, across: float, deep: float, d
     if window is not None:
         rows, columns, patch = window
         fall = np.exp(-(((columns - x) / reach_x) ** 2))[None, :] * np.exp(-(((rows - y) / reach_y) ** 2))[:, None]
-        patch *= (1.0 - dark * fall)[..., None].astype(np.float32)
+        patch *= thrice((1.0 - dark * fall).astype(np.float32))
+
+
+def thrice(plane_HW: Array) -> Array:
+    """(H, W) -> (H, W, 3): numpy multiplies two pictures several times faster than a picture and its plane."""
+    return np.asarray(cv2.merge((plane_HW, plane_HW, plane_HW)), np.float32)
 
 
 def _window(canvas: Array, left: float, top: float, right: float, bottom: float) -> tuple[Array, Array, Array] | None:
@@ -123,21 +130,33 @@ def _draw_part(
     along, across = dx * ux + dy * uy, dx * uy - dy * ux
     inside = np.clip(along, 0.0, np.float32(length))
     row = (inside * np.float32((TABLE - 1) / length) + np.float32(0.5)).astype(np.int32)
-    slope = np.gradient(radius) * np.float32((TABLE - 1) / length)
-    upright = (1.0 / np.sqrt(1.0 + slope * slope)).astype(np.float32)
-    r, beyond = radius[row], (along - inside) * np.float32(part.flat)
-    coverage = np.clip((r - np.sqrt(across * across + beyond * beyond)) * upright[row] + np.float32(0.5), 0.0, 1.0)
-    q, e = np.clip(across / r, -1.0, 1.0), np.clip(np.float32(0.4) * beyond / r - (slope * upright)[row], -1.0, 1.0)
+    slope = _slope(radius) * np.float32((TABLE - 1) / length)
+    upright = 1.0 / np.sqrt(1.0 + slope * slope)
+    r, beyond, stands = radius.take(row), (along - inside) * np.float32(part.flat), upright.take(row)
+    coverage = np.clip((r - np.sqrt(across * across + beyond * beyond)) * stands + np.float32(0.5), 0.0, 1.0)
+    q = np.clip(across / r, -1.0, 1.0)
+    e = np.clip(np.float32(0.4) * beyond / r - (slope * upright).take(row), -1.0, 1.0)
     towards = np.sqrt(np.maximum(1.0 - q * q - e * e, 0.0))  # the surface normal's share towards the camera
     lit = q * (uy * _LIGHT[0] - ux * _LIGHT[1]) + e * (ux * _LIGHT[0] + uy * _LIGHT[1]) + towards * _LIGHT[2]
     shade = (np.float32(0.56) + np.float32(0.40) * np.maximum(lit, 0.0) + np.float32(0.12) * towards) * np.float32(
         brightness
     )
     turn = np.float32(TABLE * 1.5 - yaw / (2 * np.pi) * TABLE)
-    column = (_ARC[(q * 128 + np.float32(128.5)).astype(np.int32)] + turn).astype(np.int32) % TABLE
-    colour = part.texture.reshape(-1, 3)[row * TABLE + column] * shade[..., None]
-    patch += (colour - patch) * coverage[..., None]
+    column = (_ARC.take((q * 128 + np.float32(128.5)).astype(np.int32)) + turn).astype(np.int32) % TABLE
+    colour = part.texture.reshape(-1, 3).take(row * TABLE + column, axis=0)
+    colour *= thrice(shade)
+    colour -= patch
+    colour *= thrice(coverage)
+    patch += colour
     if cover is not None:
         x0, y0 = int(columns[0]), int(rows[0])
         under = cover[y0 : y0 + len(rows), x0 : x0 + len(columns)]
         under += (1.0 - under) * coverage
+
+
+def _slope(radius: Array) -> Array:
+    """`np.gradient`, which takes four times as long for so few."""
+    slope = np.empty_like(radius)
+    slope[0], slope[-1] = radius[1] - radius[0], radius[-1] - radius[-2]
+    slope[1:-1] = (radius[2:] - radius[:-2]) / 2
+    return slope

@@ -16,6 +16,7 @@ from tasks.drawing.figures import Array
 from tasks.drawing.scenery import Colour
 
 _FINE = 2  # pixels painted for each pixel of the cut-out, along each side
+_CIRCLE = [(float(np.cos(a)), float(np.sin(a))) for a in np.linspace(0, 2 * np.pi, 28, endpoint=False)]
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,7 @@ class Board:
             self.box(x0 + (x1 - x0) * i / 8, y0, x0 + (x1 - x0) * (i + 1) / 8, y1, _lit(colour, light))
 
     def ellipse(self, x: float, y: float, across: float, up: float, colour: Colour) -> None:
-        turn = np.linspace(0, 2 * np.pi, 28, endpoint=False)
-        self.polygon([(x + across * float(np.cos(a)), y + up * float(np.sin(a))) for a in turn], colour)
+        self.polygon([(x + across * cos, y + up * sin) for cos, sin in _CIRCLE], colour)
 
     def line(self, x0: float, y0: float, x1: float, y1: float, wide: float, colour: Colour) -> None:
         length = float(np.hypot(x1 - x0, y1 - y0))

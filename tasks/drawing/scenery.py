@@ -17,6 +17,7 @@ MARGIN = 0.12
 FLOOR = 0.76
 FEET = 0.905
 _SHIFT = 4  # OpenCV draws with coordinates in 1/16 pixel
+_CIRCLE = [(float(np.cos(a)), float(np.sin(a))) for a in np.linspace(0, 2 * np.pi, 40, endpoint=False)]
 Colour = tuple[float, float, float]
 
 
@@ -56,8 +57,7 @@ class Paint:
             self.box(x0, low, x1, high, (mixed[0], mixed[1], mixed[2]))
 
     def ellipse(self, x: float, y: float, across: float, up: float, colour: Colour) -> None:
-        turn = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-        self.polygon([(x + across * float(np.cos(a)), y + up * float(np.sin(a))) for a in turn], colour)
+        self.polygon([(x + across * cos, y + up * sin) for cos, sin in _CIRCLE], colour)
 
     def mottle(
         self, strength: float, cell: float, y0: float = -MARGIN, y1: float = 1 + MARGIN, stretch: float = 1.0

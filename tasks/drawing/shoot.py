@@ -151,7 +151,7 @@ def _lay(canvas: Array, sprite: _Sprite) -> None:
     where = _overlap(sprite, canvas.shape)
     if where is not None:
         there, own = where
-        canvas[there] *= 1 - sprite.cover[own][..., None]
+        canvas[there] *= bodies.thrice(1 - sprite.cover[own])
         canvas[there] += sprite.colour[own]
 
 
