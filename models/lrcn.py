@@ -2,7 +2,7 @@
 (after Donahue et al. 2015, "Long-term Recurrent Convolutional Networks").
 
     article                         default
-    frame 3 x 224 x 224             frame                      frame and the one before, gray, about 36 rows
+    frame 3 x 224 x 224             frame                      frame and the one before, gray, about 36 px
     conv 5x5 10, ReLU, BN, pool 2   conv 3x3 / 2  8, ReLU      correlation, shifts of up to 6 px: four numbers
     conv 3x3 20, dropout, ReLU,     conv 3x3 / 2  4, ReLU      mean and deviation of the frame: two
              BN, pool 2             mean over the frame, BN    BN
@@ -34,7 +34,7 @@ from models._losses import Scalars
 from models._sequence import lengths, within
 
 Loss = Literal["mse", "mae", "smooth_mae"]
-CORRELATED_ROWS = 36  # about so many: pictures are halved, taken by thirds, ... until they have them
+CORRELATED_PX = 36  # of the shorter side, about: pictures are halved, taken by thirds, ... until it has them
 DESCRIBED = 16  # floats about a frame
 LUMA = (0.299, 0.587, 0.114)  # BT.601
 LOSSES = {"mse": F.mse_loss, "mae": F.l1_loss, "smooth_mae": F.smooth_l1_loss}
@@ -112,14 +112,18 @@ class Model(VideoModel):
         c, length_B = self.config, lengths(clip_BTHWC)
         inside_BT = within(length_B, c.frames)
         unit_BTCHW = clip_BTHWC.permute(0, 1, 4, 2, 3).float() / 255.0
-        before_BTCHW = torch.cat([unit_BTCHW[:, :1], unit_BTCHW[:, :-1]], 1)
-        pair = unit_BTCHW.flatten(0, 1), before_BTCHW.flatten(0, 1)
+        given = [unit_BTCHW.flatten(0, 1)]
+        if c.variant == "default":
+            given.append(torch.cat([unit_BTCHW[:, :1], unit_BTCHW[:, :-1]], 1).flatten(0, 1))
         if masked:
-            kept_ND = self.see(*(x_NCHW[inside_BT.flatten()] for x_NCHW in pair))
+            kept = [x_NCHW[inside_BT.flatten()] for x_NCHW in given]
+            alone = kept[0].shape[0] == 1  # a batch of one black clip: there is no deviation of one frame
+            kept_ND = self.see(*(torch.cat([x_NCHW, x_NCHW]) if alone else x_NCHW for x_NCHW in kept))
+            kept_ND = kept_ND[:1] if alone else kept_ND
             features_ND = kept_ND.new_zeros(inside_BT.numel(), kept_ND.shape[1])
             features_ND[inside_BT.flatten()] = kept_ND
         else:
-            features_ND = self.see(*pair)
+            features_ND = self.see(*given)
         state_BTS = self.remember(features_ND.reshape(-1, c.frames, features_ND.shape[1]))
         if c.variant == "article":
             place_BT = F.one_hot(length_B - 1, c.frames).to(state_BTS.dtype)
@@ -130,7 +134,7 @@ class Model(VideoModel):
 
 
 class _Article(nn.Module):
-    """A frame, float32 (N, C, H, W), 0 to 1, to (N, features[-1]); the frame before is not looked at."""
+    """A frame, float32 (N, C, H, W), 0 to 1, to (N, features[-1])."""
 
     def __init__(self, c: Config) -> None:
         super().__init__()
@@ -145,7 +149,7 @@ class _Article(nn.Module):
             inside = features
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, frame_NCHW: Tensor, before_NCHW: Tensor) -> Tensor:
+    def forward(self, frame_NCHW: Tensor) -> Tensor:
         answer_NF: Tensor = self.layers(frame_NCHW.contiguous(memory_format=torch.channels_last))
         return answer_NF
 
@@ -164,7 +168,7 @@ class _Default(nn.Module):
             inside = width
         self.look = nn.Sequential(*layers)
         self.looked = nn.BatchNorm1d(inside)
-        self.smaller, self.reach_px = max(1, round(c.height_px / CORRELATED_ROWS)), c.reach_px
+        self.smaller, self.reach_px = _smaller(c), c.reach_px
         self.measured = nn.BatchNorm1d(SUMMED_UP + 2)
         self.both = nn.Sequential(nn.Dropout(c.dropout), nn.Linear(inside + SUMMED_UP + 2, DESCRIBED), nn.ReLU())
         self.register_buffer("luma", torch.tensor(LUMA if c.channels == 3 else (1.0,)), persistent=False)
@@ -186,6 +190,11 @@ class _Default(nn.Module):
         return gray_NHW if self.smaller == 1 else F.avg_pool2d(gray_NHW, self.smaller)
 
 
+def _smaller(c: Config) -> int:
+    """By what pictures are made smaller before they are correlated: the shorter side comes to about so many pixels."""
+    return max(1, round(min(c.height_px, c.width_px) / CORRELATED_PX))
+
+
 def _check(c: Config) -> None:
     """Refuse settings that make no network."""
     if c.channels not in (1, 3):
@@ -194,8 +203,11 @@ def _check(c: Config) -> None:
         raise ValueError(f"frames is {c.frames}; lrcn needs 1 or more")
     if min(c.height_px, c.width_px) < 16:
         raise ValueError(f"frames of {c.height_px} x {c.width_px} px are too small; lrcn needs 16 px or more a side")
-    if not 1 <= c.reach_px <= 7:
-        raise ValueError(f"reach_px is {c.reach_px}; it must be 1 to 7")
+    shortest_px = min(c.height_px, c.width_px) // _smaller(c)
+    if not 1 <= c.reach_px <= (shortest_px - 1) // 2:
+        raise ValueError(
+            f"reach_px is {c.reach_px}; frames of {c.height_px} x {c.width_px} px take 1 to {(shortest_px - 1) // 2}"
+        )
     if c.variant == "article" and (c.height_px % 4 or c.width_px % 4):
         raise ValueError(
             f"frames of {c.height_px} x {c.width_px} px do not halve twice; the article's lrcn needs multiples of 4"

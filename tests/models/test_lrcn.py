@@ -63,6 +63,24 @@ def test_what_fills_a_clip_up_reaches_no_answer_and_no_statistic(variant: str) -
         torch.testing.assert_close(short.eval().predict(batch), longer.eval().predict(filled))
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_batch_of_one_black_clip_can_be_learned_from(variant: str) -> None:
+    model = small(variant).train()
+    loss, _ = model.loss({"clip": torch.zeros_like(clips(1)), "score": torch.tensor([5.0])})
+    loss.backward()
+    assert bool(loss.isfinite())
+    assert all(bool(p.grad.isfinite().all()) for p in model.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize(("height_px", "width_px"), [(64, 16), (128, 36), (36, 64), (224, 224)])
+def test_frames_of_any_shape_are_correlated(height_px: int, width_px: int) -> None:
+    reach_px = 6 if min(height_px, width_px) > 16 else 5
+    model = small("default", height_px=height_px, width_px=width_px, reach_px=reach_px).eval()
+    with torch.no_grad():
+        answer = model.predict(torch.full((2, 6, height_px, width_px, 3), 7, dtype=torch.uint8))
+    assert bool(answer.isfinite().all())
+
+
 def test_lengths_end_with_the_last_frame_that_is_not_black() -> None:
     batch = torch.zeros(4, 5, 2, 2, 1, dtype=torch.uint8)
     batch[0, :, 0, 0] = 1  # all five
@@ -112,7 +130,8 @@ def test_losses_are_in_points(name: str, of_one_point: float) -> None:
         ({"height_px": 34}, "frames of 34 x 40 px do not halve twice; the article's lrcn needs multiples of 4"),
         ({"width_px": 8}, "frames of 32 x 8 px are too small; lrcn needs 16 px or more a side"),
         ({"channels": 2}, "channels is 2; lrcn takes 1 (gray) or 3 (RGB)"),
-        ({"reach_px": 0}, "reach_px is 0; it must be 1 to 7"),
+        ({"reach_px": 0}, "reach_px is 0; frames of 32 x 40 px take 1 to 15"),
+        ({"height_px": 32, "width_px": 16, "reach_px": 8}, "reach_px is 8; frames of 32 x 16 px take 1 to 7"),
         ({"loss": "huber"}, "loss is 'huber'; it must be one of mse, mae, smooth_mae"),
         ({"score_deviation": 0.0}, "score_deviation is 0.0; it must be more than 0"),
         ({"dropout": 1.0}, "dropout is 1.0; it must be 0 or more and below 1"),
