@@ -19,7 +19,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tasks import rating_tables
+from tasks import spreadsheets
 from tasks.footage import UNRATED, Reject, Source
 from tasks.params import Ratings
 
@@ -51,7 +51,7 @@ def read(ratings: Ratings) -> list[Row]:
             a title, titles that two rows rate differently: all of them are named.
     """
     path = Path(ratings.file)
-    cells = rating_tables.read(path, ratings.sheet, (ratings.title, ratings.score))
+    cells = spreadsheets.read(path, ratings.sheet, (ratings.title, ratings.score))
     rows: list[Row] = []
     faults: list[str] = []
     for number, title, text in cells:
@@ -190,7 +190,7 @@ def _key(text: str) -> str:
 
 def _score(text: str, ratings: Ratings) -> tuple[float | None, str]:
     """A cell's score, None where it is blank, and what is wrong with it."""
-    if text.casefold() in rating_tables.BLANK:
+    if text.casefold() in spreadsheets.BLANK:
         return None, ""
     try:
         score = float(text)

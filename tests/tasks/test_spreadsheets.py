@@ -7,7 +7,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from tasks import rating_tables
+from tasks import spreadsheets
 
 COLUMNS = ("Title", "Score")
 ROWS = [(2, "Sintel", "7.5"), (3, "Café, noir", "8"), (5, "1917", "")]
@@ -15,7 +15,7 @@ ROWS = [(2, "Sintel", "7.5"), (3, "Café, noir", "8"), (5, "1917", "")]
 
 def read(path: Path, data: bytes | str, columns: tuple[str, str] = COLUMNS) -> list[tuple[int, str, str]]:
     path.write_bytes(data.encode() if isinstance(data, str) else data)
-    return rating_tables.read(path, None, columns)
+    return spreadsheets.read(path, None, columns)
 
 
 @pytest.mark.parametrize(
@@ -54,13 +54,13 @@ def workbook(path: Path) -> Path:
 
 def test_xlsx(tmp_path: Path) -> None:
     path = workbook(tmp_path / "t.xlsx")
-    found = rating_tables.read(path, "films", ("title", "score"))
+    found = spreadsheets.read(path, "films", ("title", "score"))
     assert found == [(2, "Sintel", "7.5"), (3, "Café, noir", "8.0"), (5, "1917", "")]
-    assert rating_tables.read(path.rename(tmp_path / "by content.csv"), "films", COLUMNS) == found
+    assert spreadsheets.read(path.rename(tmp_path / "by content.csv"), "films", COLUMNS) == found
     with pytest.raises(ValueError, match=r"has no column 'Title' or .*; its columns are: nothing here; name two"):
-        rating_tables.read(tmp_path / "by content.csv", None, COLUMNS)
+        spreadsheets.read(tmp_path / "by content.csv", None, COLUMNS)
     with pytest.raises(ValueError, match=r"has no sheet 'movies'; its sheets are: notes, films"):
-        rating_tables.read(tmp_path / "by content.csv", "movies", COLUMNS)
+        spreadsheets.read(tmp_path / "by content.csv", "movies", COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -77,4 +77,4 @@ def test_what_is_no_table_is_said(tmp_path: Path, data: bytes | str, said: str) 
     with pytest.raises(ValueError, match=rf"t\.csv .*{said}|t\.csv {said}"):
         read(tmp_path / "t.csv", data)
     with pytest.raises(ValueError, match=r"none\.csv does not exist; correct ratings\.file"):
-        rating_tables.read(tmp_path / "none.csv", None, COLUMNS)
+        spreadsheets.read(tmp_path / "none.csv", None, COLUMNS)
