@@ -39,6 +39,7 @@ class ClipDataset(torch.utils.data.Dataset[dict[str, Any]]):
         shape: (frames, height_px, width_px, channels) of every clip, as `clips` and `[]` give it. There are as many
             frames as the whole dataset's longest clip has; a shorter one (`length` in `table`) is filled up with frames
             that are all 0.
+        shortest_frames: `length` of the whole dataset's shortest clip.
         labels: the classes of the whole dataset, sorted; a clip's label is a place in this list.
         scores: float64 (N,), the rating of every clip's film; NaN where there is none.
         data_sha256: identity of this split: its rows and the bytes of its stores.
@@ -84,8 +85,21 @@ class ClipDataset(torch.utils.data.Dataset[dict[str, Any]]):
         self._open = self._opener()
         self._hold(table.reset_index(drop=True))
         self.data_sha256 = self._verify()
+        self.shortest_frames = int(everything["length"].min())
         height_px, width_px, channels = self._clip(0).shape[1:]
         self.shape: tuple[int, int, int, int] = (int(everything["length"].max()), height_px, width_px, channels)
+
+    def require_one_length(self, dataset: str, architecture: str) -> None:
+        """Raise a ValueError if clips of any split are filled up: all kinds but `regress` would take that for footage.
+
+        Args:
+            dataset, architecture: to be named.
+        """
+        if self.shortest_frames < self.shape[0]:
+            raise ValueError(
+                f"dataset {dataset} has clips of {self.shortest_frames} to {self.shape[0]} frames, and {architecture}"
+                f" takes clips of one length only; set datasets.{dataset}.clips.least_frames to null"
+            )
 
     def every(self, stride_frames: int) -> ClipDataset:
         """The same sources, another choice of clips: one every `stride_frames` of a clip's frames (not of the stored

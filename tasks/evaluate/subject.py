@@ -40,7 +40,8 @@ class Subject:
 
 
 def load(name: str, recipe: Recipe, frames: Path, clips: Path, run: Path) -> Subject:
-    """Raises ValueError: no test clip, or a model of another kind, clip shape, dataset or classes than the recipe's."""
+    """Raises ValueError: no test clip, or a model of another kind, clip shape, dataset or classes than the recipe's,
+    or clips of unequal length for a kind that takes equal ones."""
     card = modelio.description_of(run)
     test = ClipDataset(frames, clips, "test")
     if card["kind"] not in KINDS:
@@ -63,6 +64,8 @@ def load(name: str, recipe: Recipe, frames: Path, clips: Path, run: Path) -> Sub
         check_labels(card.get("labels", []), test.labels, f"recipe {name}: the model in {run}", "train it again")
     if card["kind"] == "regress":
         check_scores(test, f"recipe {name}")
+    else:
+        test.require_one_length(recipe.dataset, recipe.architecture)
     return Subject(name, recipe, run, card, modelio.load_run(run), frames, clips, test)
 
 

@@ -92,20 +92,16 @@ def check_answers(recipe: Recipe, data: Data, say: Callable[[str], None]) -> Non
     """Whether the clips hold what the architecture is to answer.
 
     Raises:
-        ValueError: there is nothing to learn, or clips are of unequal length and the architecture needs equal ones.
+        ValueError: there is nothing to learn, or clips of any split, test included, are of unequal length and the
+            architecture needs equal ones.
     """
-    kind, name = models.kind_of(recipe.architecture), recipe.dataset
+    kind = models.kind_of(recipe.architecture)
     if kind == "regress":
         for split, dataset in (("train", data.train), ("validation", data.validation)):
             if dataset is not None:
                 _check_scores(recipe, dataset, split)
         return
-    shortest = min(int(d.table["length"].min()) for d in (data.train, data.validation) if d is not None)
-    if shortest < data.train.shape[0]:
-        raise ValueError(
-            f"dataset {name} has clips of {shortest} to {data.train.shape[0]} frames, and {recipe.architecture} takes"
-            f" clips of one length only; set datasets.{name}.clips.least_frames to null"
-        )
+    data.train.require_one_length(recipe.dataset, recipe.architecture)
     if kind == "classify":
         _check_classes(recipe, data.train, say)
 

@@ -280,3 +280,13 @@ def test_a_run_that_does_not_belong_is_refused(
     finally:
         card.write_text(kept)
     assert not (tmp_path / "out").exists()
+
+
+def test_clips_that_are_filled_up_are_not_judged_as_footage(root: Path, tmp_path: Path) -> None:
+    table = pd.read_parquet(root / "data/clips/blobs/clips.parquet")
+    table.loc[table.index[table["split"] == "test"][-1], "length"] = 5
+    table.to_parquet(tmp_path / "clips.parquet", index=False)
+    where = [root / "data" / folder for folder in ("frames/blobs", "runs/first")]
+    with pytest.raises(ValueError, match="dataset blobs has clips of 5 to 8 frames, and tiny_autoencoder takes clips"):
+        evaluate.run("first", _judged.settings(root).recipes["first"], where[0], tmp_path, where[1], tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -166,6 +166,9 @@ def test_what_cannot_be_learned_from_is_refused(rated: Path, labelled: Path, tmp
         ValueError, match=r"clips of 2 to 4 frames, and tiny_autoencoder takes clips of one length only"
     ):
         train_tiny(rated, tmp_path, dataset=RATED)
+    lengths = [4] * 9 + [3]  # of films 0 to 4, twice each: only the test split has a shorter one
+    with pytest.raises(ValueError, match=r"clips of 3 to 4 frames, .* set datasets\.blobs\.clips\.least_fr"):
+        train_tiny(_changed(rated, tmp_path / "short", length=lengths), tmp_path, dataset=RATED)
     with pytest.raises(
         ValueError, match=r"subclip_split_twin is for architectures that learn ratings, and tiny_autoen"
     ):
