@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLES_PER_SECOND = 22050
+SAMPLES_PER_SECOND = 11025  # encoding sound takes as long as encoding these small pictures
 BED_SECONDS = 4.0  # then it begins again; every partial fits in a whole number of times
 
 

@@ -21,7 +21,7 @@ from tasks.media.encode import Frame, pour
 
 _X264: dict[str, Any] = {"vcodec": "libx264", "preset": "veryfast", "crf": 23}
 CODECS: dict[str, dict[str, Any]] = {
-    ".mp4": {"format": "mp4", **_X264, "acodec": "aac", "aac_coder": "fast", "audio_bitrate": "48k"},
+    ".mp4": {"format": "mp4", **_X264, "acodec": "aac", "aac_coder": "fast", "audio_bitrate": "16k"},
     ".mov": {"format": "mov", **_X264, "acodec": "pcm_s16le"},
     ".webm": {
         "format": "webm",
@@ -33,7 +33,14 @@ CODECS: dict[str, dict[str, Any]] = {
         "acodec": "libvorbis",
         "aq": 1,
     },
-    ".flv": {"format": "flv", "vcodec": "flv1", "qscale:v": 4, "acodec": "libmp3lame", "audio_bitrate": "48k"},
+    ".flv": {
+        "format": "flv",
+        "vcodec": "flv1",
+        "qscale:v": 4,
+        "acodec": "libmp3lame",
+        "compression_level": 9,
+        "audio_bitrate": "24k",
+    },
 }
 
 
@@ -43,7 +50,7 @@ def encode_film(
     path: Path,
     *,
     frames_per_second: float,
-    samples_per_second: int = 22050,
+    samples_per_second: int = 11025,
 ) -> None:
     """Write frames and one channel of sound, in the container that the name's suffix says, quickly and atomically.
 
@@ -89,6 +96,6 @@ def _command(
         **colours,
         **{"flags:v": "+bitexact", "flags:a": "+bitexact"},
         **CODECS[output.suffix],
-    ).global_args("-nostdin", "-loglevel", "error", "-y")
+    ).global_args("-nostdin", "-loglevel", "error", "-y", "-filter_complex_threads", "1")
     command: list[str] = graph.compile(cmd=imageio_ffmpeg.get_ffmpeg_exe())
     return command

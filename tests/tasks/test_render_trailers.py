@@ -101,9 +101,9 @@ def test_the_containers_are_what_their_names_say_and_have_sound(rendered: tuple[
         with av.open(str(path)) as container:
             sound = container.streams.audio[0]
             found[path.suffix] = (container.format.name, container.streams.video[0].codec.name, sound.codec.name)
-            assert (sound.rate, sound.channels) == (22050, 1)
-            heard = sum(frame.samples for frame in container.decode(sound)) / 22050
-        assert heard == pytest.approx(info.frames / 15, abs=0.1)
+            assert (sound.rate, sound.channels) == (11025, 1)
+            heard = sum(frame.samples for frame in container.decode(sound)) / 11025
+        assert heard == pytest.approx(info.frames / 15, abs=0.2)  # MP3 pads both ends by a packet or two
     assert found == {
         ".mp4": ("mov,mp4,m4a,3gp,3g2,mj2", "h264", "aac"),
         ".mov": ("mov,mp4,m4a,3gp,3g2,mj2", "h264", "pcm_s16le"),
