@@ -5,13 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import ParseError
 
 BLANK = frozenset(("", "-", "nan", "na", "n/a", "none", "null"))
 DELIMITERS = (",", ";", "\t")
-ZIP, OLD_OFFICE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"  # how an xlsx begins, and an xls
+ZIP, OLD_OFFICE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"  # how an xlsx begins, and an xls or what has a password
+LOCKED = "EncryptedPackage".encode("utf-16-le")  # the stream in which the latter keeps what it hides
+# What openpyxl raises where an archive, its parts, their XML, or what that says is damaged, or is no workbook's.
+DAMAGED = (zipfile.BadZipFile, zlib.error, ParseError, OSError, LookupError, TypeError, ValueError, RuntimeError)
 
 Cells = Sequence[str]
 
@@ -31,6 +36,8 @@ def read(path: Path, sheet: str | None, columns: tuple[str, str]) -> list[tuple[
     if not path.is_file():
         raise ValueError(f"the table of ratings {path} does not exist; correct ratings.file in params.yaml")
     data = path.read_bytes()
+    if data.startswith(OLD_OFFICE) and LOCKED in data:
+        raise ValueError(f"{path} is protected by a password; save it without one, or as csv")
     if data.startswith(OLD_OFFICE):
         raise ValueError(f"{path} is an old Excel file (xls); save it as xlsx or csv")
     if data.startswith(ZIP):
@@ -97,12 +104,23 @@ def _sheet(path: Path, data: bytes, sheet: str | None) -> list[Cells]:
 
     try:
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read as xlsx ({error}); save it anew as xlsx or csv") from error
-    if sheet is not None and sheet not in book.sheetnames:
-        raise ValueError(f"{path} has no sheet {sheet!r}; its sheets are: {', '.join(book.sheetnames)}")
-    rows: Iterable[Sequence[Any]] = book[sheet or book.sheetnames[0]].iter_rows(values_only=True)
-    return [[_text(cell) for cell in row] for row in rows]
+        sheets = {found.title: found for found in book.worksheets}  # not those that are a chart
+    except (InvalidFileException, *DAMAGED) as error:
+        raise _unreadable(path, error) from error
+    if not sheets or (sheet is not None and sheet not in sheets):
+        asked = "" if sheet is None else f" {sheet!r}"
+        raise ValueError(f"{path} has no sheet{asked} of cells; its sheets are: {', '.join(sheets) or 'none'}")
+    chosen = sheets[sheet or next(iter(sheets))]
+    try:
+        chosen.reset_dimensions()  # some programs write A1, whatever there is
+        rows: Iterable[Sequence[Any]] = chosen.iter_rows(values_only=True)
+        return [[_text(cell) for cell in row] for row in rows]
+    except DAMAGED as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"{path} cannot be read as xlsx ({error}); save it anew as xlsx or csv")
 
 
 def _text(cell: Any) -> str:
