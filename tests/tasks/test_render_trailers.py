@@ -255,7 +255,7 @@ def test_a_film_that_fails_leaves_the_folder_as_it_was(tmp_path: Path, monkeypat
         encode(frames, sound, path, **settings)
 
     monkeypatch.setattr(media, "encode_film", fails_at_the_second)
-    with pytest.raises(OSError, match="^trailer 2: OSError: No space left on device"):
+    with pytest.raises(OSError, match=r"^trailer 2: OSError: No space left on device"):
         _render(tmp_path / "out")
     assert [p.name for p in tmp_path.rglob("*")] == ["out", "kept"]
 
