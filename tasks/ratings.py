@@ -7,26 +7,21 @@
     noir/cafe-noir-official-trailer-2.mp4  ->  Café Noir
     Dunes 1971.webm                        ->  Dunes (1971)
 
-The rule by which they find one another is said to people in docs/ratings.md; here it is `_named`.
+The rule by which they find one another is said to people in docs/ratings.md; here it is `titles`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tasks import spreadsheets
 from tasks.footage import UNRATED, Reject, Source
 from tasks.params import Ratings
+from tasks.titles import Titles, named
 
-# What the end of a file's name may say of its kind, and not of its film.
-KINDS = frozenset(("trailer", "teaser", "official", "theatrical", "promo", "tv", "spot", "hd", "uhd", "4k"))
-SIZE = re.compile(r"\d{3,4}(p|x\d{3,4})")  # 1080p, 1280x720
-YEAR = re.compile(r"[(\[]\s*((?:18|19|20)\d\d)\s*[)\]]")
 SHOWN = 3
 SHOWN_FAULTS = 20
 NEAR = 0.6  # of difflib: titles less alike than this are not offered
@@ -48,7 +43,7 @@ def read(ratings: Ratings) -> list[Row]:
 
     Raises:
         ValueError: the file is missing, no table, or lacks a column; scores that are text or out of range, rows without
-            a title, titles that two rows rate differently: all of them are named.
+            a title: all of them are named.
     """
     path = Path(ratings.file)
     cells = spreadsheets.read(path, ratings.sheet, (ratings.title, ratings.score))
@@ -70,7 +65,6 @@ def read(ratings: Ratings) -> list[Row]:
         )
     if not any(row.score is not None for row in rows):
         raise ValueError(f"{path} holds no score in its column {ratings.score!r}; fill it in")
-    _check_agreement(path, rows)
     return rows
 
 
@@ -85,10 +79,12 @@ def apply(ratings: Ratings, sources: Sequence[Source], ruled: bool) -> tuple[lis
         with the reason.
 
     Raises:
-        ValueError: as `read`; a file that two titles match; no file that any does; a film that stands in two groups.
+        ValueError: as `read`; a film that two rows rate differently; a file that two titles match; no file that any
+            does; a film that stands in two groups.
     """
     rows = read(ratings)
-    titles = _Titles(rows)
+    titles = Titles([(row.row, row.title, row.score) for row in rows], [source.path for source in sources])
+    _check_agreement(Path(ratings.file), rows, titles)
     rated: list[Source] = []
     rejects: list[Reject] = []
     files: dict[str, list[str]] = {}
@@ -110,82 +106,12 @@ def apply(ratings: Ratings, sources: Sequence[Source], ruled: bool) -> tuple[lis
             "into the title column (the rule stands in docs/ratings.md)"
         )
     _check_groups(rated)
-    films = [titles.film(row) for row in rows]
-    named = [
+    films = [titles.film(row.row) for row in rows]
+    matched = [
         dataclasses.replace(row, film=film, files="; ".join(files.get(film, ())))
         for row, film in zip(rows, films, strict=True)
     ]
-    return rated, named, rejects
-
-
-class _Titles:
-    """The table, by all that its titles may be looked up by. A film goes by the title of its first row."""
-
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self.scores: dict[str, float | None] = {}
-        self.by_path: dict[str, str] = {}
-        self.by_key: dict[str, str] = {}
-        self.by_yearless: dict[str, list[str]] = {}
-        self._film_of: dict[int, str] = {}
-        for row in rows:
-            key = _key(row.title)
-            film = self.by_key.setdefault(key, row.title) if key else row.title
-            self._film_of[row.row] = film
-            self.by_path[row.title.replace("\\", "/").removeprefix("./")] = film
-            if self.scores.get(film) is None:
-                self.scores[film] = row.score
-            yearless = _key(YEAR.sub("", row.title)) if YEAR.search(row.title) else ""
-            if yearless and film not in self.by_yearless.setdefault(yearless, []):
-                self.by_yearless[yearless].append(film)
-
-    def film(self, row: Row) -> str:
-        return self._film_of[row.row]
-
-    def of(self, path: str) -> str:
-        """The film of a file, by the first rule that finds one; empty: none does."""
-        name = path.rsplit("/", 1)[-1]
-        exact = self.by_path.get(path) or self.by_path.get(name)
-        if exact:
-            return exact
-        stem = Path(name).stem or name
-        for key, _ in _named(stem):
-            if key in self.by_key:
-                return self.by_key[key]
-        for key, year in _named(stem):
-            films = [] if year or YEAR.search(stem) else self.by_yearless.get(key, [])
-            if len(films) > 1:
-                raise ValueError(f"{path} may be {' or '.join(map(repr, films))}; write the year into the file's name")
-            if films:
-                return films[0]
-        return ""
-
-
-def _named(stem: str) -> list[tuple[str, str]]:
-    """What a file's name may say its film is: as it stands, then without one word after another that says of what kind
-    the file is. Each with the year that was taken off, if one was."""
-    words = re.findall(rf"{YEAR.pattern}|([^\W_]+)", _plain(stem))
-    found = [(_key(stem), "")] if _key(stem) else []
-    year = ""
-    while len(words) > 1:
-        last_year, last = words[-1]
-        numbered = last.isdecimal() and len(last) == 1 and words[-2][1] in KINDS  # "trailer 2", not "Toy Story 2"
-        if not (last in KINDS or SIZE.fullmatch(last) or numbered or last_year):
-            break
-        year = year or last_year
-        words.pop()
-        found.append(("".join(a or b for a, b in words), year))
-    return found
-
-
-def _plain(text: str) -> str:
-    """Without accents, and without the difference between upper and lower case."""
-    apart = unicodedata.normalize("NFKD", text)
-    return "".join(c for c in apart if not unicodedata.combining(c)).casefold()
-
-
-def _key(text: str) -> str:
-    """The letters and digits of a title, in one form: titles of one key are one title."""
-    return "".join(c for c in _plain(text) if c.isalnum())
+    return rated, matched, rejects
 
 
 def _score(text: str, ratings: Ratings) -> tuple[float | None, str]:
@@ -193,7 +119,7 @@ def _score(text: str, ratings: Ratings) -> tuple[float | None, str]:
     if text.casefold() in spreadsheets.BLANK:
         return None, ""
     try:
-        score = float(text)
+        score = float(text.replace("_", "?"))  # 8_1 would be 81
     except ValueError:
         return None, f"its score is {text!r}, not a number; write one, or leave the cell blank"
     if not ratings.lowest <= score <= ratings.highest:  # false for what is infinite, too
@@ -201,14 +127,13 @@ def _score(text: str, ratings: Ratings) -> tuple[float | None, str]:
     return score, ""
 
 
-def _check_agreement(path: Path, rows: Sequence[Row]) -> None:
+def _check_agreement(path: Path, rows: Sequence[Row], titles: Titles) -> None:
     first: dict[str, Row] = {}
     said = []
     for row in rows:
-        key = _key(row.title)
-        if row.score is None or not key:
+        if row.score is None:
             continue
-        other = first.setdefault(key, row)
+        other = first.setdefault(titles.film(row.row), row)
         if other.score != row.score:
             said.append(
                 f"  row {other.row}, {other.title!r}: {other.score:g}, and row {row.row}, {row.title!r}: {row.score:g}"
@@ -232,11 +157,11 @@ def _check_groups(rated: Sequence[Source]) -> None:
             )
 
 
-def _unnamed(path: str, titles: _Titles, ratings: Ratings) -> str:
+def _unnamed(path: str, titles: Titles, ratings: Ratings) -> str:
     """Why a file has no film, with the titles nearest to its name."""
-    stem = Path(path).stem
+    names = named(path)
     keys: Mapping[str, str] = titles.by_key
-    shortest = _named(stem)[-1][0] if _named(stem) else ""
+    shortest = names[-1][0] if names else ""
     near = difflib.get_close_matches(shortest, list(keys), n=SHOWN, cutoff=NEAR)
     offered = f"; the nearest: {', '.join(keys[key] for key in near)}" if near else ""
     return f"no row of {Path(ratings.file).name} has its title{offered}"

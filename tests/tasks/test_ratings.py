@@ -112,11 +112,11 @@ def test_rows_files_and_reasons(tmp_path: Path) -> None:
 def test_every_fault_of_the_table_is_named(tmp_path: Path) -> None:
     faulty = table(
         tmp_path,
-        {"A": "8/10", "B": 10.5, "C": "7,5", "": 3, "D": "inf", "E": -1, "F": "NaN", "G": 10},
+        {"A": "8/10", "B": 10.5, "C": "7,5", "": 3, "D": "inf", "E": -1, "F": "NaN", "G": 10, "H": "0_8"},
         lowest=1,
         highest=10,
     )
-    with pytest.raises(ValueError, match=r"r\.csv: 5 row\(s\) cannot be used; correct them") as caught:
+    with pytest.raises(ValueError, match=r"r\.csv: 6 row\(s\) cannot be used; correct them") as caught:
         ratings.read(faulty)
     assert str(caught.value).splitlines()[1:] == [
         "  row 2, 'A': its score is '8/10', not a number; write one, or leave the cell blank",
@@ -124,6 +124,7 @@ def test_every_fault_of_the_table_is_named(tmp_path: Path) -> None:
         "  row 5, 'no title': it has a score and no title",
         "  row 6, 'D': its score inf is not between 1 and 10",
         "  row 7, 'E': its score -1 is not between 1 and 10",
+        "  row 10, 'H': its score is '0_8', not a number; write one, or leave the cell blank",
     ]
     with pytest.raises(ValueError, match=r"holds no score in its column 'score'; fill it in"):
         ratings.read(table(tmp_path, {"A": None, "B": "nan"}))
@@ -131,10 +132,68 @@ def test_every_fault_of_the_table_is_named(tmp_path: Path) -> None:
 
 def test_titles_that_mean_the_same_have_to_agree(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"rates 1 title\(s\) twice, and differently; keep one row") as caught:
-        ratings.read(table(tmp_path, {"Café": 7, "B": 1, "cafe!": 8, "CAFÉ": 7}))
+        ratings.apply(table(tmp_path, {"Café": 7, "B": 1, "cafe!": 8, "CAFÉ": 7}), [], ruled=False)
     assert str(caught.value).splitlines()[1:] == ["  row 2, 'Café': 7, and row 4, 'cafe!': 8"]
     with pytest.raises(ValueError, match=r"dunes\.mp4 may be 'Dunes \(1971\)' or 'Dunes \(2021\)'; write the year"):
         ratings.apply(table(tmp_path, TITLES), [source("dunes.mp4")], ruled=False)
+
+
+def films(folder: Path, rows: dict[str, object], paths: list[str]) -> list[str]:
+    """The film of every file; all of them are rated."""
+    rated, _, _ = ratings.apply(table(folder, rows), [source(path) for path in paths], ruled=False)
+    assert [s.path for s in rated] == paths
+    assert [s.group for s in rated] == [s.film for s in rated]
+    return [s.film for s in rated]
+
+
+def test_files_named_in_the_table_are_of_one_film_where_their_names_mean_one(tmp_path: Path) -> None:
+    """Otherwise a film's first trailer could be trained on and its second be judged."""
+    two = ["Alien trailer 1.mp4", "x/Alien trailer 2.mp4", "alien (HD).mp4", "Alien 3 trailer.mp4"]
+    assert films(tmp_path, dict.fromkeys(two, 7), two) == [two[0], two[0], two[0], two[3]]
+    assert films(tmp_path, {two[0]: 7, "Alien": 7, two[3]: 1}, [two[0], two[1], two[3]]) == ["Alien", "Alien", two[3]]
+    with pytest.raises(ValueError, match=r"rates 1 title\(s\) twice, and differently") as caught:
+        films(tmp_path, {two[0]: 7, "Toy": 1, two[2]: 8}, two[:3])
+    assert str(caught.value).splitlines()[1:] == ["  row 2, 'Alien trailer 1.mp4': 7, and row 4, 'alien (HD).mp4': 8"]
+    years = [
+        "Dunes (1971) trailer.mp4",
+        "Dunes (2021) trailer.mp4",
+        "dunes teaser.mp4",
+        "orbit.mp4",
+        "orbit (1999).mp4",
+    ]
+    given = dict(zip(years, [8, 6, 5, 4, 4], strict=True))
+    assert films(tmp_path, given, years) == [*years[:3], years[3], years[3]]
+    assert films(tmp_path, TITLES | {years[2]: 5}, [years[2]]) == [years[2]]  # 1971 or 2021: rule 1 goes first
+
+
+def test_names_that_say_nothing_of_a_film_keep_their_files_apart(tmp_path: Path) -> None:
+    plain = [
+        "alien/trailer.mp4",
+        "dune/trailer.mp4",
+        "1.mp4",
+        "trailer 1.mp4",
+        "trailer 2.mp4",
+        "x/720p.mp4",
+        "y/720p.mp4",
+    ]
+    assert films(tmp_path, {path: number for number, path in enumerate(plain)}, plain) == plain
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("राम", "रमा"), ("がき", "かき"), ("กา", "กี"), ("שָׁלוֹם", "שׁלם"), ("ハハ", "パパ")],
+    ids=["Devanagari", "kana", "Thai", "Hebrew", "katakana"],
+)
+def test_marks_that_are_sounds_tell_titles_apart(tmp_path: Path, one: str, other: str) -> None:
+    titles: dict[str, object] = {one: 1, other: 2}
+    found = films(tmp_path, titles, [f"{one}.mp4", f"{other}.mp4", f"{one} Trailer 2.mp4", f"{other}_teaser.mp4"])
+    assert found == [one, other, one, other]
+
+
+def test_accents_and_forms_of_a_character_do_not(tmp_path: Path) -> None:
+    given: dict[str, object] = {"Ёлка": 1, "Άλφα": 2, "Ångström ❤": 3, "バナナ": 4, "한국": 5}
+    paths = ["елка.mp4", "αλφα.mp4", "angstrom ❤\ufe0f.mp4", "ﾊﾞﾅﾅ.mp4", "\u1112\u1161\u11ab\u1100\u116e\u11a8.mp4"]
+    assert films(tmp_path, given, paths) == list(given)
 
 
 def test_where_nothing_matches_both_sides_are_shown(tmp_path: Path) -> None:
