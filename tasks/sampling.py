@@ -28,8 +28,9 @@ def spans(duration_seconds: float, subclips: Subclips | None, anchors_seconds: S
     A subclip of which half or less is there is left out.
 
     Args:
-        anchors_seconds: where a subclip may begin (key frames, shots). It begins at the one nearest to where it was
-            asked to that the subclip before it does not cover; where there is none, at the place asked.
+        anchors_seconds: where a subclip may begin (key frames, shots). It begins at the nearest that is at most half a
+            subclip away from where it was asked to, that the subclip before it does not cover, and that costs neither
+            it nor a later one; where there is none, at the place asked, or where the one before ends.
     """
     if subclips is None:
         return [(0.0, duration_seconds)]
@@ -55,12 +56,20 @@ def left_out(duration_seconds: float, subclips: Subclips | None, anchors_seconds
 def _placed(duration_seconds: float, subclips: Subclips, anchors_seconds: Sequence[float]) -> list[Span]:
     """Where every subclip lies, up to the source's end; one that begins behind it is empty or ends before it begins."""
     start, length = Fraction(str(subclips.start_seconds)), Fraction(str(subclips.seconds))  # decimal: 3 x 0.1 is 0.3
+    asked = [start + number * length for number in range(subclips.count)]
+    there = sum(_long_enough(float(place), duration_seconds, subclips) for place in asked)
     placed: list[Span] = []
     free = Fraction(0)  # the end of the subclip before
-    for number in range(subclips.count):
-        asked = start + number * length
-        open_to_it = [Fraction(anchor) for anchor in anchors_seconds if anchor >= free]
-        begin = min(open_to_it, key=lambda anchor: abs(anchor - asked), default=max(asked, free))
+    for number, place in enumerate(asked):
+        later = max(there - 1 - number, 0) * length  # from this one's start to the last one's, with nothing between
+        open_to_it = [
+            (abs(anchor - place), anchor)
+            for anchor in map(Fraction, anchors_seconds)
+            if anchor >= free
+            and 2 * abs(anchor - place) <= length
+            and _long_enough(float(anchor + later), duration_seconds, subclips)
+        ]
+        _, begin = min(open_to_it, default=(0, max(place, free)))
         free = begin + length
         placed.append((float(begin), min(float(free), duration_seconds)))
     return placed

@@ -37,15 +37,42 @@ def test_what_is_left_out_is_said() -> None:
 
 
 def test_subclips_begin_at_anchors() -> None:
-    """At the nearest that the one before does not cover; where there is none, where they were asked to."""
+    """At the nearest within 5 s that the one before does not cover; where there is none, where they were asked to."""
     four = Subclips(count=4, seconds=10, start_seconds=10)
-    anchors = [0.0, 7.0, 12.5, 21.0, 31.5, 38.0, 46.0]
-    #  asked 10: 12.5 (2.5 away; 7 is 3 away).  asked 20: 31.5 (21 is covered).  asked 30: 46.  asked 40: none is left
-    assert sampling.spans(100.0, four, anchors) == [(12.5, 22.5), (31.5, 41.5), (46.0, 56.0), (56.0, 66.0)]
-    assert sampling.spans(60.0, four, anchors) == [(12.5, 22.5), (31.5, 41.5), (46.0, 56.0)]
-    assert sampling.left_out(60.0, four, anchors) == ["subclip 4 of 4: 4.00 s of 10 s are there, half or less"]
+    anchors = [0.0, 7.0, 12.5, 21.0, 24.0, 38.0, 45.0]
+    #  asked 10: 12.5 (7 is 3 away).  asked 20: 24 (21 is covered).  asked 30: 34, where that ends.  asked 40: 45
+    assert sampling.spans(100.0, four, anchors) == [(12.5, 22.5), (24.0, 34.0), (34.0, 44.0), (45.0, 55.0)]
     assert sampling.spans(100.0, four, []) == [(10.0, 20.0), (20.0, 30.0), (30.0, 40.0), (40.0, 50.0)]
     assert sampling.spans(100.0, four, [8.0]) == [(8.0, 18.0), (20.0, 30.0), (30.0, 40.0), (40.0, 50.0)]
+    assert sampling.spans(48.0, four, anchors) == [(12.5, 22.5), (22.5, 32.5), (32.5, 42.5), (42.5, 48.0)]
+    assert sampling.spans(44.5, four, anchors) == [(12.5, 22.5), (24.0, 34.0), (34.0, 44.0)]
+    assert sampling.left_out(44.5, four, anchors) == ["subclip 4 of 4: 0.50 s of 10 s are there, half or less"]
+
+
+def test_no_subclip_is_lost_to_an_anchor() -> None:
+    trailer = Subclips(count=3, seconds=30, start_seconds=10)
+    assert sampling.spans(100.0, trailer, [0.0, 95.0]) == [(0.0, 30.0), (40.0, 70.0), (70.0, 100.0)]
+    assert sampling.spans(90.0, trailer, [10.0, 50.0, 85.0]) == [(10.0, 40.0), (40.0, 70.0), (70.0, 90.0)]
+    assert sampling.spans(90.0, trailer, [10.0, 44.0]) == [(10.0, 40.0), (44.0, 74.0), (74.0, 90.0)]
+    assert sampling.spans(84.0, trailer, [66.0]) == [(10.0, 40.0), (40.0, 70.0)]
+    assert sampling.spans(84.0, trailer, [0.0, 30.0, 66.0]) == [(0.0, 30.0), (30.0, 60.0), (66.0, 84.0)]
+
+
+@given(
+    st.integers(1, 1300),
+    st.lists(st.integers(0, 1300), unique=True, max_size=20).map(sorted),
+    st.integers(0, 300),
+    st.integers(1, 400),
+)
+def test_with_anchors_there_are_no_fewer_subclips(lasts: int, anchors: list[int], start: int, length: int) -> None:
+    """In tenths of a second; they do not overlap, and begin at most half a subclip from where they were asked to."""
+    asked = Subclips(count=4, seconds=length / 10, start_seconds=start / 10)
+    plain, snapped = (sampling.spans(lasts / 10, asked, [a / 10 for a in places]) for places in ([], anchors))
+    assert len(snapped) >= len(plain)
+    for number, (a, b) in enumerate(snapped):
+        assert number == 0 or snapped[number - 1][1] <= a + 1e-9
+        assert abs(a - (start + number * length) / 10) <= length / 20 + 1e-9
+        assert 2 * (b - a) > length / 10
 
 
 def test_by_time_the_first_frame_at_or_after_each_place_is_stored() -> None:
