@@ -44,8 +44,8 @@ def cut(
         How many frames were written; as many were read back.
 
     Raises:
-        MediaError: the video is damaged, or no frame lies in the span.
-        ValueError: no such span; ffmpeg fails; or what was written is not what was asked for.
+        MediaError: the video is damaged, no frame lies in the span, or what was written is not what was asked for.
+        ValueError: no such span, or ffmpeg fails.
     """
     if not 0 <= start_seconds < end_seconds:
         raise ValueError(f"a span has 0 <= start < end, got {start_seconds} to {end_seconds} s of {path}")
@@ -68,7 +68,9 @@ def cut(
         pour(frames(), temporary, command, stuck_seconds, _Nut(times, info.time_base).packed)
         fault = _fault(temporary, first[0], times, end - first_seconds, sound is not None)
         if fault:
-            raise ValueError(f"{fault}, where {output} was cut from {path}, {start_seconds} to {end_seconds} s")
+            raise MediaError(
+                path, f"{start_seconds:g} to {end_seconds:g} s read back from a file of their own: {fault}"
+            )
     return len(times)
 
 

@@ -196,3 +196,13 @@ class Dataset(Section):
                     "split: false}, or true where no clip may cross a cut"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _new_footage_gives_the_same_clips(self) -> Dataset:
+        stride, step = self.clips.stride_frames, self.clips.step_frames
+        if self.ratings is not None and stride % step:
+            raise ValueError(
+                f"clips.stride_frames is {stride} and clips.step_frames {step}; with ratings it has to be a multiple, "
+                "or new trailers would be rated by other clips than those that were judged"
+            )
+        return self

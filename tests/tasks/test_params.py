@@ -87,6 +87,17 @@ def test_a_gap_is_a_window_with_both_its_ends(tmp_path: Path) -> None:
     assert (p.dataset("d").clips.length_frames, p.dataset("d").clips.gap_frames) == (7, 6)
 
 
+def test_with_ratings_clips_begin_where_those_of_new_trailers_can(tmp_path: Path) -> None:
+    rated = GOOD.replace("ratings: null", "ratings: {file: r.csv}").replace("shots: null", "shots: {split: false}")
+    apart = "clips: {step_frames: 2, stride_frames: 3}"
+    assert _load(tmp_path, rated.replace("clips: {}", apart.replace("3", "4"))).dataset("d").clips.stride_frames == 4
+    assert _load(tmp_path, GOOD.replace("clips: {}", apart)).dataset("d").clips.stride_frames == 3
+    with pytest.raises(
+        ValueError, match=r"clips\.stride_frames is 3 and clips\.step_frames 2; with ratings it has to be"
+    ):
+        _load(tmp_path, rated.replace("clips: {}", apart))
+
+
 def test_a_missing_name_lists_those_that_exist(tmp_path: Path) -> None:
     p = _load(tmp_path, GOOD)
     with pytest.raises(ValueError, match=r"params.yaml has no recipes.x; it has: r"):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tasks import media, subclips
+from tasks import media, subclips, tables
+from tasks.footage import Reject, Source
+from tasks.media import cutting
 from tasks.params import Dataset, Shots, Split, Subclips
 from tests.conftest import number_of, write_video
 from tests.tasks._images import write_images
@@ -90,6 +94,28 @@ def test_shots_are_spans_of_their_own(tmp_path: Path) -> None:
     first = {p.relative_to(out): p.read_bytes() for p in out.rglob("*.*")}
     subclips.run(rules, tmp_path / "footage", out, workers=2)
     assert {p.relative_to(out): p.read_bytes() for p in out.rglob("*.*")} == first
+
+
+def test_a_file_that_reads_back_wrong_costs_its_source_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Noise is written less faithfully than plain gray: between the two lies what is asked for here."""
+    monkeypatch.setattr(cutting, "LEAST_LUMA_PSNR_DB", 48.0)
+    (tmp_path / "footage").mkdir()
+    gray = np.broadcast_to(np.arange(100, 130, dtype=np.uint8)[:, None, None, None], (30, 48, 64, 3))
+    noise = np.random.default_rng(0).integers(0, 255, (30, 48, 64, 3), np.uint8)
+    write_video(tmp_path / "footage" / "gray.mkv", gray)
+    write_video(tmp_path / "footage" / "noise.mkv", noise)
+    asked = Subclips(count=2, seconds=0.5, start_seconds=0, files=True)
+    rules = Dataset(footage="x", label="none", split=SPLIT, subclips=asked, max_reject_fraction=0.5)
+    subclips.run(rules, tmp_path / "footage", tmp_path / "cuts")
+    reject = tables.read(tmp_path / "cuts" / "rejects.csv", Reject)[0]
+    assert (reject.path, reject.stage) == ("noise.mkv", "subclips")
+    assert re.fullmatch(
+        r"0 to 0.5 s read back from a file of their own: another first frame \(\d+\.\d dB\)", reject.reason
+    )
+    assert [s.path for s in tables.read(tmp_path / "cuts" / "sources.csv", Source)] == ["gray.mkv"]
+    assert [p.name[:4] for p in sorted((tmp_path / "cuts" / "files").iterdir())] == ["gray", "gray"]
 
 
 def test_a_failed_run_leaves_the_earlier_tables(make_video, tmp_path: Path) -> None:
