@@ -94,7 +94,7 @@ def main() -> None:
     article = params.Recipe.model_validate({"dataset": recipe.dataset, "architecture": "lrcn"} | changed)
     for name, one in (("default", recipe), ("article", article)):
         run, judged = out / f"run-{name}", out / f"evaluation-{name}"
-        train.run(f"lrcn_{name}", one, dataset, frames, clips, run, out / f"{name}.json", out / f"state-{name}")
+        train.run(f"lrcn_{name}", one, frames, clips, run, out / f"{name}.json", out / f"state-{name}")
         evaluate.run(f"lrcn_{name}", one, frames, clips, run, judged)
         for answer, films in pd.read_parquet(judged / "films.parquet").groupby("answer", sort=False):
             tell(name, str(answer), films, truth)

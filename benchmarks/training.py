@@ -98,9 +98,7 @@ def _draw_losses(losses: list[float], path: Path) -> None:
     figure.savefig(path)
 
 
-def ours(
-    architecture: str, d: params.Dataset, frames: Path, clips: Path, batch: int, folder: Path, precision: str
-) -> float:
+def ours(architecture: str, frames: Path, clips: Path, batch: int, folder: Path, precision: str) -> float:
     """Seconds a step of the training stage, its logging included: what six more steps cost, so that start, last
     picture and last checkpoint, which both runs have, do not count."""
     seconds = {}
@@ -113,7 +111,7 @@ def ours(
             },
         })  # fmt: skip
         place = folder / str(steps)
-        train.run("bench", recipe, d, frames, clips, place / "run", place / "timing.json", place / "state")
+        train.run("bench", recipe, frames, clips, place / "run", place / "timing.json", place / "state")
         seconds[steps] = float(read_json(place / "timing.json")["train_seconds"])
     return (seconds[STEPS["many"]] - seconds[STEPS["few"]]) / (STEPS["many"] - STEPS["few"])
 
@@ -135,7 +133,7 @@ def measure() -> dict[str, Any]:
             frames, clips = assembled(d, folder, 1)
             before = theirs(architecture, videos, side_px, length, batch, None)
             mine = {
-                precision: ours(architecture, d, frames, clips, batch, folder / precision, precision)
+                precision: ours(architecture, frames, clips, batch, folder / precision, precision)
                 for precision in ("bf16-mixed", "32-true")
             }
             after = theirs(architecture, videos, side_px, length, batch, None)

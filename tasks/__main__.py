@@ -65,8 +65,7 @@ def run_stage(a: argparse.Namespace) -> None:
             from tasks import cpu, train
 
             cpu.keep_freed_memory()
-            recipe = p.recipe(a.name)
-            train.run(a.name, recipe, p.dataset(recipe.dataset), a.frames, a.clips, a.out, a.timing, a.state)
+            train.run(a.name, p.recipe(a.name), a.frames, a.clips, a.out, a.timing, a.state)
         case "evaluate":
             from tasks import cpu, evaluate
 

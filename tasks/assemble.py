@@ -3,11 +3,13 @@
 data/clips/<dataset>/clips.parquet   one row a clip
                      rejects.csv     of all stages so far
                      ratings.csv, pace.csv    as the stages before wrote them, where they did
-                     summary.json    counts, class balance, warnings, the check's result, identity of the data
+                     summary.json    counts, class balance, warnings, the check's result, identity of the data, how
+                                     footage becomes a model's input
 """
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import math
 from collections import Counter
@@ -15,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks import balance, files, leakage, sampling, stores, tables
+from tasks import balance, files, leakage, model_input, sampling, stores, tables
 from tasks import splits as splits_
 from tasks.footage import Reject
 from tasks.params import Dataset
@@ -57,8 +59,11 @@ def run(dataset: Dataset, frames: Path, out: Path) -> None:
     sources = tables.read(frames / "sources.csv", StoredSource)
     rejects = tables.read(frames / "rejects.csv", Reject)
     division = splits_.divide(dataset.split, sources, rejects)
-    rejects = sorted([*rejects, *division.left_out], key=lambda r: (r.path, r.stage, r.reason))
-    clips = list_clips(dataset, sources, division, pd.read_parquet(frames / "index.parquet"))
+    rejects += division.left_out
+    index = pd.read_parquet(frames / "index.parquet")
+    clips = list_clips(dataset, sources, division, index)
+    rejects += without_clips(dataset, [source for source in sources if source.source in division.of], index)
+    rejects.sort(key=lambda r: (r.path, r.stage, r.reason))
     counts = Counter(row.split for row in clips)
     for split in SPLITS:
         wanted = split != "validation" or bool(dataset.split.validation or dataset.split.validation_share)
@@ -119,6 +124,31 @@ def list_clips(dataset: Dataset, sources: Sequence[StoredSource], division: Divi
     return clips
 
 
+def without_clips(dataset: Dataset, sources: Sequence[StoredSource], index: Any) -> list[Reject]:
+    """The subclips that are there and give no clip. Not where shots are spans of their own: many are short, and a
+    subclip's clips are those of its shots."""
+    subclips, needed = dataset.subclips, sampling.needed_frames(dataset.clips)
+    if subclips is None or (dataset.shots is not None and dataset.shots.split):
+        return []
+    found: list[Reject] = []
+    rows_of = {str(name): rows for name, rows in index.groupby("source")}
+    for source in sources:
+        rows = rows_of[source.source].groupby("span")["time_seconds"].agg(["min", "size"])
+        starts = [start for start, _ in sampling.spans(source.duration_seconds, subclips)]
+        longest = [0] * len(starts)
+        for run, seconds, frames in rows.itertuples():
+            # A video's spans are its subclips, wherever they were snapped to; a folder's are parted by gaps, too.
+            place = run if source.kind == "video" else max(bisect.bisect(starts, seconds) - 1, 0)
+            longest += [0] * (place + 1 - len(longest))
+            longest[place] = max(longest[place], frames)
+        found += [
+            Reject(source.path, "assemble", sampling.too_few_frames(number, subclips, frames, needed))
+            for number, frames in enumerate(longest, 1)
+            if frames < needed
+        ]
+    return found
+
+
 def check_leakage(sources: Sequence[StoredSource], division: Division, frames: Path) -> None:
     """Raise a ValueError that names both files where the same footage stands in two splits."""
     prints = [
@@ -172,6 +202,7 @@ def summary(
         "ratings": rated,
         "warnings": [*division.warnings, *warnings],
         "leakage": {"passed": True, "pairs_compared": pairs},
+        "input": model_input.describe(dataset, max(row.length for row in clips)),
         "data_sha256": stores.clips_sha256(
             (dataclasses.astuple(row)[1:] for row in clips), {source.source: source.store_sha256 for source in sources}
         ),

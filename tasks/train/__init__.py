@@ -18,10 +18,10 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.strategies.strategy import Strategy
 
 import models
-from tasks import cpu
+from tasks import cpu, model_input
 from tasks.exits import DivergedError
 from tasks.files import sha256_of
-from tasks.params import Dataset, Recipe, Training
+from tasks.params import Recipe, Training
 from tasks.progress import tell
 from tasks.tracking.runs import RunStart
 from tasks.train import checkpoints
@@ -29,18 +29,16 @@ from tasks.train.data import Data, check_answers, config_of, open_data, open_twi
 from tasks.train.process import Job, work
 
 
-def run(
-    name: str, recipe: Recipe, dataset: Dataset, frames: Path, clips: Path, out: Path, timing: Path, state: Path
-) -> None:
+def run(name: str, recipe: Recipe, frames: Path, clips: Path, out: Path, timing: Path, state: Path) -> None:
     """Train `recipe` on the train split and write the run folder `out` and the seconds it took, `timing`.
 
     With `training.subclip_split_twin`, then train a second one, the same but for its clips (`data.open_twin`).
 
     Args:
         name: the recipe's key; names the run in the tracking store.
-        dataset: how the footage became clips, noted beside the weights for whoever feeds the model later.
         frames: frame stores.
-        clips: clip manifest.
+        clips: clip manifest, and the summary that says how the footage became clips: it is noted beside the weights for
+            whoever feeds the model later.
         out: run folder: `weights.safetensors`, `model.json`, `history.csv`, `samples/`, and of the second one `twin/`
             with the first two.
         timing: JSON file, the only output that holds measured time.
@@ -52,6 +50,7 @@ def run(
     """
     t = recipe.training
     data = open_data(frames, clips)
+    described = model_input.read(clips)
     _check(t, len(data.train))
     say = functools.partial(tell, f"train {name}")
     check_answers(recipe, data, say)
@@ -75,7 +74,7 @@ def run(
         start = RunStart(state / "tracking", key, name, _parameters(recipe, data), data.train.data_sha256, goes_on)
         for torn in [*out.parent.glob(f".{out.name}.*"), *timing.parent.glob(f".{timing.stem}.*")]:
             shutil.rmtree(torn) if torn.is_dir() else torn.unlink()  # of a process killed while it wrote
-        job = Job(name, recipe, dataset, data, twin, out, timing, state, precision, start)
+        job = Job(name, recipe, described, data, twin, out, timing, state, precision, start)
         fabric = lightning_fabric.Fabric(
             accelerator=t.accelerator, devices=t.devices, precision=precision, strategy=_strategy(recipe, data)
         )

@@ -22,7 +22,7 @@ from models import VideoModel
 from tasks import modelio
 from tasks.exits import DivergedError
 from tasks.files import replacing, replacing_folder, write_json
-from tasks.params import Dataset, Recipe
+from tasks.params import Recipe
 from tasks.progress import Progress
 from tasks.tracking.runs import RunLogger, RunStart
 from tasks.train import checkpoints
@@ -36,7 +36,7 @@ class Job:
 
     name: str
     recipe: Recipe
-    dataset: Dataset
+    described: dict[str, Any]  # what `tasks.model_input` read of the data set
     data: Data
     twin: Data | None
     out: Path
@@ -187,37 +187,13 @@ def _write(fabric: lightning_fabric.Fabric, job: Job, model: Trained, twin: Trai
 
 def _description(job: Job, data: Data) -> dict[str, Any]:
     """What `model.json` says beside the model's own facts."""
-    described: dict[str, Any] = {
+    return {
         "architecture": job.recipe.architecture,
         "dataset": job.recipe.dataset,
         "data_sha256": data.train.data_sha256,
         "training": job.recipe.training.model_dump(),
         "labels": data.train.labels,
-        "input": input_of(job.dataset, data.train.shape[0]),
-    }
-    if job.dataset.ratings is not None:
-        described["ratings"] = job.dataset.ratings.model_dump(include={"lowest", "highest"})
-    return described
-
-
-def input_of(d: Dataset, length_frames: int) -> dict[str, Any]:
-    """How footage becomes the clips that the model takes (`tasks.new_footage` reads it so).
-
-    Args:
-        length_frames: of the data set's longest clip.
-    """
-    return {
-        "gray": d.frames.gray,
-        "fit": d.frames.fit,
-        "every_frames": d.frames.every_frames * d.clips.step_frames,
-        "frames_per_second": d.frames.frames_per_second,
-        "height_px": d.frames.height_px,
-        "width_px": d.frames.width_px,
-        "length_frames": length_frames,
-        "least_frames": d.clips.least_frames,
-        "stride_frames": max(1, d.clips.stride_frames // d.clips.step_frames),  # as the model takes them
-        "subclips": None if d.subclips is None else d.subclips.model_dump(exclude={"files"}),
-        "shots": None if d.shots is None else d.shots.model_dump(),
+        **job.described,
     }
 
 

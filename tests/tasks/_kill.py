@@ -20,7 +20,7 @@ from typing import Any
 from tasks import modelio
 from tasks.files import sha256_of
 from tasks.train import checkpoints, process, trainer
-from tests.tasks._tiny import RATED, know_tiny, train_tiny
+from tests.tasks._tiny import know_tiny, train_tiny
 
 
 def die(*_: Any, **__: Any) -> None:
@@ -111,7 +111,7 @@ TRAINING: dict[str, dict[str, Any]] = {
         "decay": "steps",
         "decay_every_steps": 5,
     },
-    "tiny_rater": {"dataset": RATED, "subclip_split_twin": True},
+    "tiny_rater": {"subclip_split_twin": True},
 }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 import models
-from tasks import tables
+from tasks import model_input, tables
 from tasks.files import sha256_of, write_json
 from tasks.params import Dataset, Recipe
 from tasks.stores import StoredSource
@@ -94,7 +94,7 @@ def write_clips(root: Path, labels: tuple[str, ...] = ("a",)) -> tuple[Path, Pat
         ]
     tables.write(frames / "sources.csv", StoredSource, sources)
     pd.DataFrame(rows).rename_axis("clip").reset_index().to_parquet(clips / "clips.parquet", index=False)
-    write_json(clips / "summary.json", {"data_sha256": "0" * 64})
+    _write_summary(clips, DATASET)
     return frames, clips
 
 
@@ -117,7 +117,14 @@ def write_rated_clips(root: Path) -> tuple[Path, Path]:
     table["span"], table["length"] = late.astype(int), np.where(late, 2 + number % 2, 4)
     table = table.assign(label="", film=[f"film {n}" for n in number], score=2.0 + 1.5 * number, clip=table.index)
     table.to_parquet(clips / "clips.parquet", index=False)
+    _write_summary(clips, RATED)
     return frames, clips
+
+
+def _write_summary(clips: Path, dataset: Dataset) -> None:
+    """What training reads of it."""
+    ratings = None if dataset.ratings is None else {"lowest": 0.0, "highest": 10.0, "films": 5}
+    write_json(clips / "summary.json", {"input": model_input.describe(dataset, 4), "ratings": ratings})
 
 
 def recipe(config: dict[str, Any] | None = None, architecture: str = "tiny_autoencoder", **training: Any) -> Recipe:
@@ -151,7 +158,6 @@ def train_tiny(
     folder: Path,
     config: dict[str, Any] | None = None,
     architecture: str = "tiny_autoencoder",
-    dataset: Dataset = DATASET,
     **training: Any,
 ) -> Path:
     """Train on the clips of `root` into `folder`: `run`, `timing.json` and `state/tiny`. Returns the run folder."""
@@ -160,7 +166,6 @@ def train_tiny(
     train.run(
         "tiny",
         recipe(config, architecture, **training),
-        dataset,
         root / "frames" / "blobs",
         root / "clips" / "blobs",
         folder / "run",

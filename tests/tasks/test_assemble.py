@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks import assemble, media, sample, subclips
-from tasks.params import Clips, Dataset, Frames, GroupRule, Shots, Split
+from tasks import assemble, media, sample, subclips, tables
+from tasks.footage import Reject
+from tasks.params import Clips, Dataset, Frames, GroupRule, Shots, Split, Subclips
 from tests.conftest import true_frames, write_video
+from tests.tasks._images import write_images
 
 SMALL = Frames(height_px=32, width_px=32, gray=True, fit="stretch")
 WINDOWS = Clips(length_frames=4, step_frames=2, train_stride_frames=3, stride_frames=7)
@@ -71,6 +73,19 @@ def test_manifest_and_summary(tmp_path: Path) -> None:
         "leakage": {"passed": True, "pairs_compared": 5},
         "lists": None,
         "ratings": None,
+        "input": {
+            "gray": True,
+            "fit": "stretch",
+            "every_frames": 2,
+            "frames_per_second": None,
+            "height_px": 32,
+            "width_px": 32,
+            "length_frames": 4,
+            "least_frames": None,
+            "stride_frames": 3,
+            "subclips": None,
+            "shots": None,
+        },
         "classes": {
             "jump": {"sources": 2, "groups": 2, "train_sources": 0, "test_sources": 1},
             "run": {"sources": 2, "groups": 2, "train_sources": 1, "test_sources": 0},
@@ -97,6 +112,45 @@ def test_manifest_and_summary(tmp_path: Path) -> None:
     first = {p.name: p.read_bytes() for p in out.iterdir()}
     assemble.run(rules(split=Split(test=("c",), validation=("b",))), tmp_path / "frames", out)
     assert {p.name: p.read_bytes() for p in out.iterdir()} == first
+
+
+def test_files_for_people_to_watch_change_nothing_that_training_reads(tmp_path: Path) -> None:
+    films(tmp_path / "footage", {"run/a_1.mkv": 30, "run/c_1.mkv": 30})
+    made = []
+    for files in (False, True):
+        cut = Subclips(count=2, seconds=0.5, start_seconds=0.1, snap="keyframe", files=files)
+        out = assembled(tmp_path, rules(subclips=cut, shots=Shots(threshold=0.2)))
+        read = [path for folder in ("frames", "clips") for path in sorted((tmp_path / folder).iterdir())]
+        made.append({path.relative_to(tmp_path): path.read_bytes() for path in read})
+    assert len(list((tmp_path / "cuts" / "files").iterdir())) == 4
+    assert made[1] == made[0]
+    shutil.rmtree(tmp_path / "frames")  # nothing may be equal only because it was kept
+    assembled(tmp_path, rules(subclips=cut, shots=Shots(threshold=0.2)))
+    assert {path: (tmp_path / path).read_bytes() for path in made[0]} == made[0]
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["input"]["subclips"] == {"count": 2, "seconds": 0.5, "start_seconds": 0.1, "snap": "keyframe"}
+    assert summary["input"]["shots"] == {"threshold": 0.2, "split": True}
+
+
+def test_a_subclip_that_gives_no_clip_is_told(tmp_path: Path) -> None:
+    """0.4 s of 25 frames a second are 10 frames; a clip of 4, every other one, needs 7 in a row."""
+    films(tmp_path / "footage", {"run/a_1.mkv": 36, "run/b_1.mkv": 28, "run/c_1.mkv": 26})
+    write_images(tmp_path / "footage" / "run" / "d_1.x", [k for k in range(30) if k not in (16, 24)])
+    cut = {"subclips": Subclips(count=3, seconds=0.4, start_seconds=0), "max_reject_fraction": 0.0}
+
+    def told(**settings: object) -> list[tuple[str, str, str]]:
+        out = assembled(tmp_path, rules(**cut | settings))
+        assert (out / "clips.parquet").is_file()
+        return [(r.path, r.stage, r.reason) for r in tables.read(out / "rejects.csv", Reject) if r.stage == "assemble"]
+
+    assert told() == [
+        ("run/c_1.mkv", "assemble", "subclip 3 of 3: 6 of the 7 frames a clip needs"),
+        ("run/d_1.x", "assemble", "subclip 2 of 3: 6 of the 7 frames a clip needs"),
+        ("run/d_1.x", "assemble", "subclip 3 of 3: 5 of the 7 frames a clip needs"),
+    ]
+    shorter = Clips(length_frames=6, least_frames=6, train_stride_frames=3, stride_frames=3)
+    assert told(clips=shorter) == [("run/d_1.x", "assemble", "subclip 3 of 3: 5 of the 6 frames a clip needs")]
+    assert told(shots=Shots(threshold=0.99)) == []
 
 
 def test_interpolation_windows_keep_within_shots(footage: Path, tmp_path: Path) -> None:

@@ -12,11 +12,10 @@ import pandas as pd
 import pytest
 import torch
 
-from tasks import assemble, new_footage, predict, sample, subclips
+from tasks import assemble, model_input, new_footage, predict, sample, subclips
 from tasks.clips import ClipDataset
 from tasks.footage import source_id
 from tasks.params import Dataset
-from tasks.train.process import input_of
 from tests.conftest import true_frames
 from tests.tasks._rated import DARKEST, DATASET, LEVELS, SIDE, T, rater
 
@@ -54,7 +53,7 @@ class Rater:
     uri, recipe, kind, score_range = "models:/rushes-rated@champion", "rated", "regress", (0.0, 10.0)
 
     def __init__(self, interval: dict[str, Any] | None = None, signal: bool = True) -> None:
-        self.input, self.interval, self.signal = input_of(RULES, T), interval, signal
+        self.input, self.interval, self.signal = model_input.describe(RULES, T), interval, signal
         self.model, self.asked = rater(), []
 
     def predict(self, clip_BTHWC: np.ndarray) -> np.ndarray:
@@ -197,7 +196,7 @@ def test_clips_are_byte_for_byte_those_of_the_data_set(films: Path, tmp_path: Pa
         mine = np.flatnonzero(test.table["source"] == source_id(name))
         assert len(mine)
         lengths |= set(test.table["length"].iloc[mine])
-        found = predict.clips_of(input_of(dataset, test.shape[0]), films / name)
+        found = predict.clips_of(model_input.read(clips)["input"], films / name)
         np.testing.assert_array_equal(found, test.clips(mine), err_msg=name)
         assert found.any(axis=(2, 3, 4)).sum() == test.table["length"].iloc[mine].sum()  # the rest is filled up
     assert (len(lengths) > 1) == (dataset.clips.least_frames is not None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -29,7 +30,7 @@ from tasks.train import batches, checkpoints, optimise
 from tasks.train.data import open_data
 from tasks.train.trainer import Trainer
 from tests.tasks import _kill
-from tests.tasks._tiny import DATASET, know_tiny, recipe, train_tiny, write_clips
+from tests.tasks._tiny import know_tiny, recipe, train_tiny, write_clips
 
 ROOT = Path(__file__).parent.parent.parent
 AWAY = "http://127.0.0.1:9"  # the discard port: nobody listens
@@ -403,7 +404,6 @@ def test_settings_that_do_not_fit_are_refused(data: Path, tmp_path: Path) -> Non
         train.run(
             "x",
             recipe().model_copy(update={"architecture": "nought"}),
-            DATASET,
             data / "frames" / "blobs",
             data / "clips" / "blobs",
             tmp_path / "run",
@@ -413,9 +413,12 @@ def test_settings_that_do_not_fit_are_refused(data: Path, tmp_path: Path) -> Non
     with pytest.raises(
         ValueError, match=r"clips\.parquet does not exist; assemble the data set first: dvc repro assemble@b"
     ):
-        train.run(
-            "x", recipe(), DATASET, data, tmp_path / "b", tmp_path / "run", tmp_path / "t.json", tmp_path / "state"
-        )
+        train.run("x", recipe(), data, tmp_path / "b", tmp_path / "run", tmp_path / "t.json", tmp_path / "state")
+    old = tmp_path / "old"
+    shutil.copytree(data / "clips" / "blobs", old)
+    (old / "summary.json").write_text('{"data_sha256": ""}')
+    with pytest.raises(ValueError, match=r"summary\.json does not say how the clips were made; run stage assemble ag"):
+        train.run("x", recipe(), data / "frames/blobs", old, tmp_path / "run", tmp_path / "t.json", tmp_path / "state")
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match="asks for 1 CUDA device"):
             train_tiny(data, tmp_path, accelerator="cuda")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import lightning_fabric
@@ -18,7 +19,7 @@ from tasks.files import sha256_of
 from tasks.train import batches, samples
 from tasks.train.data import Data
 from tasks.train.trainer import Listener, Trainer
-from tests.tasks._tiny import RATED, recipe, train_tiny
+from tests.tasks._tiny import recipe, train_tiny
 
 
 @pytest.fixture(autouse=True)
@@ -36,13 +37,14 @@ def _changed(root: Path, folder: Path, **columns: object) -> Path:
     (folder / "frames").symlink_to(root / "frames")
     table = pd.read_parquet(root / "clips" / "blobs" / "clips.parquet").assign(**columns)
     table.to_parquet(folder / "clips" / "blobs" / "clips.parquet", index=False)
+    shutil.copy(root / "clips" / "blobs" / "summary.json", folder / "clips" / "blobs")
     return folder
 
 
 def test_a_rater_learns_from_scores_and_is_judged_by_them(rated: Path, tmp_path: Path) -> None:
     settings = {"steps": 60, "ema_decay": 0.0, "gradient_clip_norm": None, "sample_every_steps": 30, "augment": {}}
     settings |= {"optimizer": {"learning_rate": 0.1}}
-    run = train_tiny(rated, tmp_path, {}, "tiny_rater", RATED, **settings)
+    run = train_tiny(rated, tmp_path, {}, "tiny_rater", **settings)
     described = json.loads((run / "model.json").read_text())
     facts = ("kind", "labels", "inputs", "outputs", "latent_floats", "ratings")
     ratings = {"lowest": 0.0, "highest": 10.0}
@@ -102,8 +104,8 @@ def test_clips_of_unequal_length_are_filled_up_alike_wherever_they_are_read_from
 
 def test_the_twin_is_what_a_split_by_subclip_trains_and_changes_nothing_else(rated: Path, tmp_path: Path) -> None:
     augmented = {"augment": {"mirror": True, "gain": 0.1, "offset": 0.1, "reverse": True, "shift_px": 1}}
-    alone = train_tiny(rated, tmp_path / "alone", {}, "tiny_rater", RATED, **augmented)
-    both = train_tiny(rated, tmp_path / "both", {}, "tiny_rater", RATED, subclip_split_twin=True, **augmented)
+    alone = train_tiny(rated, tmp_path / "alone", {}, "tiny_rater", **augmented)
+    both = train_tiny(rated, tmp_path / "both", {}, "tiny_rater", subclip_split_twin=True, **augmented)
     files = sorted(str(path.relative_to(both)) for path in both.rglob("*") if path.is_file())
     pictures = [f"samples/step_{step:08d}.png" for step in (5, 10, 12)]
     own = ["weights.safetensors"]
@@ -135,7 +137,7 @@ def test_a_run_is_kept_without_a_twin_that_cannot_be_trained(
     rated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = {"blow_up_above": 6.0}  # of the training films none is rated higher, of the others two are
-    run = train_tiny(rated, tmp_path / "a", config, "tiny_rater", RATED, subclip_split_twin=True)
+    run = train_tiny(rated, tmp_path / "a", config, "tiny_rater", subclip_split_twin=True)
     told = capsys.readouterr().err
     assert "train tiny: 12/12" in told
     assert "train tiny, its twin split by subclip: the loss or a gradient became nan at step 1 of 12" in told
@@ -144,7 +146,7 @@ def test_a_run_is_kept_without_a_twin_that_cannot_be_trained(
     assert not (run / "twin").exists()
 
     one_subclip = _changed(rated, tmp_path / "one", span=0)
-    run = train_tiny(one_subclip, tmp_path / "b", {}, "tiny_rater", RATED, subclip_split_twin=True)
+    run = train_tiny(one_subclip, tmp_path / "b", {}, "tiny_rater", subclip_split_twin=True)
     assert "train tiny: no twin is trained: no film has clips from two subclips" in capsys.readouterr().err
     assert not (run / "twin").exists()
     assert json.loads((tmp_path / "b" / "timing.json").read_text())["twin_seconds"] is None
@@ -154,21 +156,21 @@ def test_what_cannot_be_learned_from_is_refused(rated: Path, labelled: Path, tmp
     with pytest.raises(
         ValueError, match=r"blobs has 36 of 36 train clips without a rating .* in datasets\.blobs\.rati"
     ):
-        train_tiny(labelled, tmp_path, {}, "tiny_rater", RATED)
+        train_tiny(labelled, tmp_path, {}, "tiny_rater")
     scores = np.where(np.arange(10) == 6, np.nan, np.arange(10.0))
     with pytest.raises(ValueError, match=r"1 of 2 validation clips without a rating \(the first is of a3\)"):
-        train_tiny(_changed(rated, tmp_path / "some", score=scores), tmp_path, {}, "tiny_rater", RATED)
+        train_tiny(_changed(rated, tmp_path / "some", score=scores), tmp_path, {}, "tiny_rater")
     with pytest.raises(
         ValueError, match=r"every train clip of dataset blobs is rated 4\.5, so there is nothing to tell"
     ):
-        train_tiny(_changed(rated, tmp_path / "same", score=4.5), tmp_path, {}, "tiny_rater", RATED)
+        train_tiny(_changed(rated, tmp_path / "same", score=4.5), tmp_path, {}, "tiny_rater")
     with pytest.raises(
         ValueError, match=r"clips of 2 to 4 frames, and tiny_autoencoder takes clips of one length only"
     ):
-        train_tiny(rated, tmp_path, dataset=RATED)
+        train_tiny(rated, tmp_path)
     lengths = [4] * 9 + [3]  # of films 0 to 4, twice each: only the test split has a shorter one
     with pytest.raises(ValueError, match=r"clips of 3 to 4 frames, .* set datasets\.blobs\.clips\.least_fr"):
-        train_tiny(_changed(rated, tmp_path / "short", length=lengths), tmp_path, dataset=RATED)
+        train_tiny(_changed(rated, tmp_path / "short", length=lengths), tmp_path)
     with pytest.raises(
         ValueError, match=r"subclip_split_twin is for architectures that learn ratings, and tiny_autoen"
     ):
@@ -176,5 +178,5 @@ def test_what_cannot_be_learned_from_is_refused(rated: Path, labelled: Path, tmp
     with pytest.raises(
         ValueError, match=r"config sets score_mean to 1\.0, which follows from its data set blobs \(3\.5\)"
     ):
-        train_tiny(rated, tmp_path, {"score_mean": 1.0}, "tiny_rater", RATED)
+        train_tiny(rated, tmp_path, {"score_mean": 1.0}, "tiny_rater")
     assert not list(tmp_path.glob("state/*/step_*"))
