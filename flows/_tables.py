@@ -74,7 +74,7 @@ def scores(root: Path) -> list[dict[str, Any]]:
         known = {name: m["answers"][name][metric]["value"] for name in m["gains"]}
         ranked = sorted(known, key=lambda name: known[name], reverse=primary["higher_is_better"])
         best = ranked[0] if ranked else None
-        signal = "" if m.get("signal", {}).get("found", True) else ", no signal"
+        signal = _without_signal(m.get("signal"))
         rows.append({
             "recipe": recipe, "metric": metric, "score": figure(metric, value),
             "95% interval": interval(metric, primary),
@@ -82,3 +82,9 @@ def scores(root: Path) -> list[dict[str, Any]]:
             "gain": figure(metric, m["gains"][best][metric]["value"], gain=True) + signal if best else "",
         })  # fmt: skip
     return rows
+
+
+def _without_signal(told: dict[str, Any] | None) -> str:
+    if told is None or told["found"]:
+        return ""
+    return ", no signal" if told["enough"] else ", too few films to tell"

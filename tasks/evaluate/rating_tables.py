@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from tasks import regression
 from tasks.baselines import FilmAnswer
 from tasks.clips import ClipDataset
-from tasks.metrics import FEWEST_GROUPS, bootstrap
+from tasks.metrics import bootstrap
 from tasks.params import Evaluation
 from tasks.scores import intervals_about
 
@@ -26,12 +27,14 @@ NO_SIGNAL_OVER = "training_mean"  # what is answered without looking
 
 def of_films(clips: ClipDataset, predicted: Floats | None = None) -> pd.DataFrame:
     """One row a film, by title: `film`, `source` (several joined by "; "), `group`, `score`, `clips`, and where clips
-    were `predicted`, (n,), their mean."""
-    table = clips.table if predicted is None else clips.table.assign(predicted=predicted)
-    films = table.groupby("film", sort=True)
+    were `predicted`, (n,), the mean over the film's subclips: one with more clips does not count for more."""
+    films = clips.table.groupby("film", sort=True)
     found = films.agg(source=("source", _joined), group=("group", "first"), score=("score", "first")).reset_index()
     found = found.assign(group=found["group"].astype(str), clips=films.size().to_numpy())
-    return found if predicted is None else found.assign(predicted=films["predicted"].mean().to_numpy())
+    if predicted is None:
+        return found
+    of_film = of_subclips(clips, predicted).groupby("film", sort=True)["predicted"].mean()
+    return found.assign(predicted=of_film.to_numpy())
 
 
 def of_subclips(clips: ClipDataset, predicted: Floats) -> pd.DataFrame:
@@ -66,7 +69,7 @@ class Judgement:
     predicted: Floats
     others: Sequence[FilmAnswer]
 
-    @property
+    @functools.cached_property
     def films(self) -> pd.DataFrame:
         return of_films(self.test, self.predicted)
 
@@ -94,24 +97,19 @@ class Judgement:
 
     def clip_table(self) -> pd.DataFrame:
         """One row a clip of the model."""
-        columns = ["clip", "source", "film", "group", "score", "first_frame", "first_seconds", "length"]
+        columns = ["clip", "source", "span", "film", "group", "score", "first_frame", "first_seconds", "length"]
         table = self.test.table[columns].reset_index(drop=True).astype({"group": str})
         return table.assign(answer="model", predicted=self.predicted)
 
     def summary(self, settings: Evaluation) -> dict[str, Any]:
         """The part of `metrics.json` that follows from the answers."""
-        films, model = self.films, self.answers[0].predicted
-        groups, score = films["group"].tolist(), films["score"].to_numpy(np.float64)
+        films = self.films
+        groups = films["group"].tolist()
         answers = {a.name: {"floats": a.floats} | figures(films, settings, a.predicted) for a in self.answers}
+        errors = {"mse": regression.squared_error, "mae": regression.absolute_error}
 
         def gain(baseline: FilmAnswer) -> dict[str, dict[str, float | None]]:
-            """The baseline's errors less the model's, film by film."""
-            drawn = {"samples": settings.bootstrap_samples, "seed": settings.bootstrap_seed}
-            less = {
-                metric: error(score, baseline.predicted) - error(score, model)
-                for metric, error in {"mse": regression.squared_error, "mae": regression.absolute_error}.items()
-            }
-            return {metric: bootstrap(values, groups, **drawn).as_dict() for metric, values in less.items()}
+            return {metric: self._interval(self._gained(baseline, error), settings) for metric, error in errors.items()}
 
         gains = {baseline.name: gain(baseline) for baseline in self.others}
         return {
@@ -126,16 +124,29 @@ class Judgement:
             "ridge_alpha": {a.name: a.alpha for a in self.others if a.alpha is not None},
         }
 
+    def signal(self, settings: Evaluation) -> dict[str, Any]:
+        """Whether the model was shown to beat the answer of one who has seen nothing: the whole interval of its gain in
+        squared error lies above zero, and flipped signs seldom do as well (`regression.sign_flip_p`).
 
-def signal(gains: dict[str, Any], groups: int) -> dict[str, Any]:
-    """Whether the model was shown to beat the answer of one who has seen nothing: the whole interval of its gain in
-    squared error lies above zero.
+        Returns:
+            `found`; `enough`: whether there are groups enough to find one; `over`, `gain`, `p`.
+        """
+        nothing = next(baseline for baseline in self.others if baseline.name == NO_SIGNAL_OVER)
+        gained, groups = self._gained(nothing, regression.squared_error), self.films["group"].tolist()
+        gain, p = self._interval(gained, settings), regression.sign_flip_p(gained, groups, seed=settings.bootstrap_seed)
+        found = gain["low"] is not None and gain["low"] > 0 and p <= regression.SIGNIFICANT_P
+        enough = len(set(groups)) >= regression.FEWEST_TO_TELL
+        return {"found": found, "enough": enough, "over": NO_SIGNAL_OVER, "gain": gain, "p": p}
 
-    Args:
-        groups: that were drawn from; one group cannot tell.
-    """
-    gain = gains[NO_SIGNAL_OVER]["mse"]
-    return {"found": bool(groups >= FEWEST_GROUPS and gain["low"] > 0), "over": NO_SIGNAL_OVER, "gain": gain}
+    def _interval(self, values: Floats, settings: Evaluation) -> dict[str, float | None]:
+        """Of a mean over films, whole groups drawn."""
+        drawn = {"samples": settings.bootstrap_samples, "seed": settings.bootstrap_seed}
+        return bootstrap(values, self.films["group"].tolist(), **drawn).as_dict()
+
+    def _gained(self, baseline: FilmAnswer, error: Callable[[Any, Any], Floats]) -> Floats:
+        """The baseline's errors less the model's, film by film."""
+        score, model = (self.films[column].to_numpy(np.float64) for column in ("score", "predicted"))
+        return error(score, baseline.predicted) - error(score, model)
 
 
 def _joined(sources: pd.Series[str]) -> str:

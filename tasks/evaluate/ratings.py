@@ -1,7 +1,8 @@
 """Judging models that answer with a score: kind ``regress``.
 
-A film's score is the mean over its clips, whatever files they come from, and all films count alike. The films of the
-test split were never trained on; the baselines, which answer whole films, are fitted on the training films.
+A film's score is the mean over its subclips, whatever files they come from; a subclip's is the mean over its clips,
+however many it has; all films count alike. A subclip is a span of the manifest: with `shots.split`, a shot in one. The
+films of the test split were never trained on; the baselines answer whole films and are fitted on the training films.
 
 Beside that stands what a split by subclip would have claimed: the twin, a second training of the same recipe, has seen
 other subclips of the films it is asked about (see `ClipDataset.by_subclip`).
@@ -21,7 +22,7 @@ from tasks.baselines import Clip, Predict, RatedFilms
 from tasks.clips import ClipDataset
 from tasks.evaluate.asking import accelerated, asked, finite
 from tasks.evaluate.rating_examples import examples
-from tasks.evaluate.rating_tables import Judgement, figures, of_films, of_subclips, signal
+from tasks.evaluate.rating_tables import Judgement, figures, of_films, of_subclips
 from tasks.evaluate.subject import Subject, check_scores
 from tasks.params import Evaluation
 from tasks.scores import write_csv
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from models import VideoModel
 
 Floats = NDArray[np.float64]
-
-TWIN = "twin"  # folder in the run
 
 
 def evaluate(subject: Subject, folder: Path) -> dict[str, Any]:
@@ -71,7 +70,7 @@ def evaluate(subject: Subject, folder: Path) -> dict[str, Any]:
     honest = of_subclips(test, predicted)
     scale = about.get("ratings") or subject.card.get("ratings")
     return result | {
-        "signal": signal(result["gains"], len(result["groups"])),
+        "signal": judged.signal(settings),
         "by_subclip": None if twin is None else _claim(twin, settings) | {"honest": _claim(honest, settings)},
         "conformal": regression.conformal(residuals["predicted"].to_numpy() - residuals["score"].to_numpy()),
         "ratings": {end: scale[end] for end in ("lowest", "highest")} if scale else None,
@@ -158,7 +157,7 @@ def _residuals(subject: Subject, test: pd.DataFrame) -> pd.DataFrame:
 
 def _twin_subclips(subject: Subject) -> pd.DataFrame | None:
     """What the twin says of the subclips that were held out from it; None where there is no twin."""
-    run = subject.run / TWIN
+    run = subject.run / modelio.TWIN
     if not run.is_dir():
         return None
     _, held_out = ClipDataset.by_subclip(subject.frames, subject.clips)

@@ -143,7 +143,8 @@ def _film_rows(result: Result, films: pd.DataFrame) -> dict[str, Any]:
     """One row a film, the most wrong first, with the lowest and highest answer to any of its subclips."""
     assert result.clips is not None
     clips = result.clips[result.clips["answer"] == "model"]
-    spread = clips.groupby("film")["predicted"].agg(["min", "max"])
+    subclips = clips.groupby(["film", "source", "span"])["predicted"].mean()
+    spread = subclips.groupby("film").agg(["min", "max"])
     rows = films.head(FILMS_SHOWN).join(spread, on="film").to_dict("records")
     more = len(films) - len(rows)
     return {"rows": rows, "more": f"{more:,} more films are in sources.csv of the evaluation." if more > 0 else None}

@@ -27,17 +27,26 @@ NO_TWIN = "no twin was trained (training.subclip_split_twin)"
 def signal(result: dict[str, Any]) -> tuple[Outcome, str]:
     """Whether the model rates unseen films better than the training mean does. `result` is an evaluation's
     metrics.json."""
-    gain, groups, name = result["signal"]["gain"], len(result["groups"]), result["recipe"]
+    found, groups, name = result["signal"], len(result["groups"]), result["recipe"]
+    gain = found["gain"]
     state = outcome(gain, groups)
     told, by = gain_told(gain, RATING_MSE, groups), RATING_MSE.gap(abs(gain["value"]))
-    if state == "better" and result["signal"]["found"]:
+    told = f"{told}; sign-flip test p = {found['p']:.2g}"
+    if found["found"]:
         said = f"Yes: the MSE of {name} is {by} below that of the training mean ({told})."
         return "better", f"{said} {_explained(result)}"
     mean = "telling every film the mean rating of the training films would"
+    if not found["enough"]:
+        few = f"{groups} group{'s' * (groups != 1)} of them {'was' if groups == 1 else 'were'} judged"
+        few = f"{few}, at least {regression.FEWEST_TO_TELL} are needed: {RATING_MSE.gap(gain['value'], sign=True)}"
+        said = f"Too few films to tell whether {name} rates unseen films better than {mean}: {few} ({told})."
+        return "open", f"{said} {_explained(result)}"
     if state == "worse":
         said = f"No signal: {name} rates unseen films worse than {mean}, by {by} of MSE ({told})."
     else:
         why = undecided(gain, RATING_MSE, groups)
+        if state == "better":
+            why = f"{RATING_MSE.gap(gain['value'], sign=True)}, which chance alone brings about too often"
         said = f"No signal: {name} is not shown to rate unseen films better than {mean}: {why} ({told})."
     return "worse", f"{said} {_explained(result)}"
 
@@ -64,11 +73,18 @@ def claim(result: dict[str, Any], twin_asked: bool) -> str:
     if by_subclip is None:
         why = "no film has two subclips to be divided" if twin_asked else NO_TWIN
         return f"{honest} What a split by subclip would have claimed is not known: {why}."
-    claimed, own = by_subclip[RATING_MSE.key]["value"], by_subclip["honest"][RATING_MSE.key]["value"]
-    said = f"A split by subclip would have claimed {RATING_MSE.told(claimed)}"
-    if claimed < min(own, by_film["value"]):
-        return f"{honest} {said}: other subclips of the same films are then trained on, and knowing the film is enough."
-    return f"{honest} {said}: here it would not have flattered."
+    claimed, own = by_subclip[RATING_MSE.key], by_subclip["honest"][RATING_MSE.key]
+    said = f"{honest} A split by subclip would have claimed {RATING_MSE.told(claimed['value'])}"
+    if min(by_subclip["films"], len(result["groups"])) >= regression.FEWEST_TO_TELL:
+        if claimed["high"] < own["low"]:
+            return f"{said}: other subclips of the same films are then trained on, and knowing the film is enough."
+        if claimed["low"] > own["high"]:
+            return f"{said}: here it would not have flattered."
+        spans = f"{RATING_MSE.span(claimed)}, by film and subclip by subclip {RATING_MSE.span(own)}"
+        why = f"the 95% intervals overlap ({spans})"
+    else:
+        why = "there are too few films"
+    return f"{said}; that it would have flattered is not shown: {why}."
 
 
 def slope(score: Any, predicted: Any, groups: Sequence[str], settings: Evaluation) -> dict[str, float] | None:

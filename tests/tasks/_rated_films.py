@@ -11,7 +11,7 @@ import pandas as pd
 
 from tasks import regression
 from tasks.baselines import FilmAnswer
-from tasks.evaluate.rating_tables import Judgement, figures, signal
+from tasks.evaluate.rating_tables import Judgement, figures
 from tasks.files import write_json
 from tasks.params import Evaluation
 from tasks.scores import write_csv
@@ -65,7 +65,7 @@ def evaluation(folder: Path, films: int, sees: float, *, twin: bool = True, thum
     nearer = of_clips["score"] + 0.3 * (of_clips["predicted"] - of_clips["score"])
     claimed = figures(of_clips, SETTINGS, nearer.to_numpy()) | {"subclips": films, "films": films}
     result |= {
-        "signal": signal(result["gains"], len(result["groups"])),
+        "signal": found.signal(SETTINGS),
         "by_subclip": claimed | {"honest": honest} if twin else None,
         "conformal": regression.conformal(model["error"].to_numpy()),
         "ratings": {"lowest": 0.0, "highest": 10.0},

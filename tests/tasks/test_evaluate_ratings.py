@@ -15,11 +15,14 @@ import torch
 
 from models import VideoModel
 from tasks import evaluate, modelio, tables
+from tasks.baselines import FilmAnswer
 from tasks.clips import ClipDataset
+from tasks.evaluate.rating_tables import Judgement
 from tasks.files import read_json, sha256_of, write_json, write_text
-from tasks.params import Recipe
+from tasks.params import Evaluation, Recipe
 from tasks.stores import StoredSource
 from tests.tasks import _rated
+from tests.tasks._rated_films import Clips
 
 T, SIDE = 4, 16
 EVALUATION = {"batch_clips": 3, "bootstrap_samples": 1000}
@@ -39,7 +42,7 @@ class Film:
 
 
 TEST = [  #                                                                        mean  error  training mean's, squared
-    Film("A", 4.0, "test", (("a1", 0, 5.0, 4), ("a1", 0, 6.0, 2), ("a2", 0, 4.0, 3))),  # 5.0   1.0      1
+    Film("A", 4.0, "test", (("a1", 0, 5.0, 4), ("a1", 0, 6.0, 2), ("a2", 0, 4.0, 3))),  # 4.75  0.75     1
     Film("B", 7.0, "test", (("b", 0, 7.0, 4), ("b", 1, 6.0, 4))),  #                     6.5  -0.5      4
     Film("C", 2.0, "test", (("c", 0, 5.5, 1),), "saga"),  #                              5.5   3.5      9
     Film("D", 8.0, "test", (("d", 0, 8.5, 4), ("d", 1, 7.5, 4)), "saga"),  #             8.0   0.0      9
@@ -143,10 +146,10 @@ def test_the_figures_hold_what_the_films_say(root: Path) -> None:
     # Three groups: one of them three times in 1 of 27 draws each, which is more than a tail of 2.5%: so the intervals
     # of means span the groups' means.
     model = found["answers"]["model"]
-    assert model["mse"] == near((1 + 0.25 + 12.25 + 0) / 4, 0.25, 12.25 / 2)
-    assert model["mae"] == near((1 + 0.5 + 3.5 + 0) / 4, 0.5, 3.5 / 2)
+    assert model["mse"] == near((0.5625 + 0.25 + 12.25 + 0) / 4, 0.25, 12.25 / 2)
+    assert model["mae"] == near((0.75 + 0.5 + 3.5 + 0) / 4, 0.5, 3.5 / 2)
     assert model["spearman"]["value"] == pytest.approx(1 - 6 * (1 + 0 + 1 + 0) / (4 * 15))
-    assert model["r2"]["value"] == pytest.approx(1 - 13.5 / 22.75)
+    assert model["r2"]["value"] == pytest.approx(1 - 13.0625 / 22.75)
     assert found["primary"] == {"metric": "mse", "higher_is_better": False, **model["mse"]}
     assert model["floats"] is None
 
@@ -155,15 +158,16 @@ def test_the_figures_hold_what_the_films_say(root: Path) -> None:
     assert mean["mae"] == near((1 + 2 + 3 + 3) / 4, 1, 3)
     assert (mean["floats"], mean["spearman"]) == (0, NOTHING)
     assert mean["r2"]["value"] == pytest.approx(1 - 23 / 22.75)
-    assert found["gains"]["training_mean"]["mse"] == near((0 + 3.75 - 3.25 + 9) / 4, 0, 3.75)
-    assert found["gains"]["training_mean"]["mae"] == near((0 + 1.5 - 0.5 + 3) / 4, 0, 1.5)
-    assert found["signal"] == {
-        "found": False, "over": "training_mean", "gain": found["gains"]["training_mean"]["mse"],
+    assert found["gains"]["training_mean"]["mse"] == near((0.4375 + 3.75 - 3.25 + 9) / 4, 0.4375, 3.75)
+    assert found["gains"]["training_mean"]["mae"] == near((0.25 + 1.5 - 0.5 + 3) / 4, 0.25, 1.5)
+    assert found["signal"] == {  # all three groups gain: of 8 flips one is as good
+        "found": False, "enough": False, "over": "training_mean", "gain": found["gains"]["training_mean"]["mse"],
+        "p": 1 / 8,
     }  # fmt: skip
 
     assert set(found["answers"]) == {"model", "training_mean", "frames_ridge", "pace_ridge"}
     assert found["answers"]["pace_ridge"]["mse"] == near(0, 0, 0, within=1e-3)  # cuts tell the score
-    assert found["gains"]["pace_ridge"]["mae"] == near(-1.25, -1.75, -0.5, within=0.05)  # worse than it: below zero
+    assert found["gains"]["pace_ridge"]["mae"] == near(-1.1875, -1.75, -0.5, within=0.05)  # worse than it: below zero
     assert [found["answers"][name]["floats"] for name in ("frames_ridge", "pace_ridge")] == [64, 3]
 
 
@@ -185,7 +189,7 @@ def test_what_a_split_by_subclip_claims_stands_beside_the_honest_score_by_subcli
 
 def test_the_interval_about_an_answer_rests_on_films_never_trained_on(root: Path) -> None:
     assert read(root, "residuals.csv") == (
-        "split,film,score,predicted\nvalidation,V,6.0,4.5\ntest,A,4.0,5.0\ntest,B,7.0,6.5\ntest,C,2.0,5.5\n"
+        "split,film,score,predicted\nvalidation,V,6.0,4.5\ntest,A,4.0,4.75\ntest,B,7.0,6.5\ntest,C,2.0,5.5\n"
         "test,D,8.0,8.0\n"
     )
     found = read_json(root / "evaluation/films/metrics.json")["conformal"]
@@ -207,7 +211,7 @@ def test_the_tables_of_films_and_clips(root: Path) -> None:
     model = films[films["answer"] == "model"].drop(columns="answer").round(5)
     assert model.to_csv(index=False) == (
         "film,source,group,score,clips,predicted,error\n"
-        "A,a1; a2,A,4.0,3,5.0,1.0\nB,b,B,7.0,2,6.5,-0.5\nC,c,saga,2.0,1,5.5,3.5\nD,d,saga,8.0,2,8.0,0.0\n"
+        "A,a1; a2,A,4.0,3,4.75,0.75\nB,b,B,7.0,2,6.5,-0.5\nC,c,saga,2.0,1,5.5,3.5\nD,d,saga,8.0,2,8.0,0.0\n"
     )
     sources = pd.read_csv(folder / "sources.csv")
     assert sources["film"].drop_duplicates().tolist() == ["C", "A", "B", "D"]
@@ -216,10 +220,10 @@ def test_the_tables_of_films_and_clips(root: Path) -> None:
 
     clips = pd.read_parquet(folder / "clips.parquet").round(5)
     assert clips.drop(columns="clip").to_csv(index=False) == (
-        "source,film,group,score,first_frame,first_seconds,length,answer,predicted\n"
-        "a1,A,A,4.0,0,0.0,4,model,5.0\na1,A,A,4.0,180,7.2,2,model,6.0\na2,A,A,4.0,0,0.0,3,model,4.0\n"
-        "b,B,B,7.0,0,0.0,4,model,7.0\nb,B,B,7.0,180,7.2,4,model,6.0\nc,C,saga,2.0,0,0.0,1,model,5.5\n"
-        "d,D,saga,8.0,0,0.0,4,model,8.5\nd,D,saga,8.0,180,7.2,4,model,7.5\n"
+        "source,span,film,group,score,first_frame,first_seconds,length,answer,predicted\n"
+        "a1,0,A,A,4.0,0,0.0,4,model,5.0\na1,0,A,A,4.0,180,7.2,2,model,6.0\na2,0,A,A,4.0,0,0.0,3,model,4.0\n"
+        "b,0,B,B,7.0,0,0.0,4,model,7.0\nb,1,B,B,7.0,180,7.2,4,model,6.0\nc,0,C,saga,2.0,0,0.0,1,model,5.5\n"
+        "d,0,D,saga,8.0,0,0.0,4,model,8.5\nd,1,D,saga,8.0,180,7.2,4,model,7.5\n"
     )
     answers = pd.read_csv(folder / "answers.csv").set_index("answer")
     assert list(answers.columns) == [
@@ -227,7 +231,7 @@ def test_the_tables_of_films_and_clips(root: Path) -> None:
         "spearman_high", "r2", "r2_low", "r2_high",
     ]  # fmt: skip
     assert answers["mae"].round(5).to_dict() | {"frames_ridge": 0, "pace_ridge": 0} == {
-        "model": 1.25, "training_mean": 2.25, "frames_ridge": 0, "pace_ridge": 0,
+        "model": 1.1875, "training_mean": 2.25, "frames_ridge": 0, "pace_ridge": 0,
     }  # fmt: skip
 
 
@@ -239,7 +243,7 @@ def test_the_examples_are_the_most_wrong_and_the_most_right(root: Path) -> None:
         ("wrong", "C", "c", 2.0, 1), ("wrong", "A", "a1", 4.0, 2),
         ("right", "D", "d", 8.0, 4), ("right", "B", "b", 7.0, 4),
     ]  # fmt: skip
-    np.testing.assert_allclose(found["predicted"], [5.5, 5.0, 8.0, 6.5], atol=1e-5)
+    np.testing.assert_allclose(found["predicted"], [5.5, 4.75, 8.0, 6.5], atol=1e-5)
     assert (found["frames"].dtype, found["frames"].shape) == (np.uint8, (4, T, SIDE, SIDE, 1))
     levels = [[141, 0, 0, 0], [152, 152, 0, 0], [185] * 4, [152] * 4]  # 20 + 22 x what the model says of the clip
     assert (found["frames"] == found["frames"][:, :, :1, :1]).all()
@@ -300,6 +304,21 @@ def test_a_signal_is_found_where_the_scores_follow_what_is_seen_and_not_where_th
     assert found["signal"]["gain"]["low"] < 0
     assert found["answers"]["model"]["r2"]["high"] < 0.5
     assert found["answers"]["frames_ridge"]["r2"]["value"] < 0.2
+
+
+@pytest.mark.parametrize("films", [4, 8])
+def test_a_signal_is_seldom_found_by_chance(films: int) -> None:
+    """A model that answers with the training mean and a little of its own, which has nothing to do with the films."""
+    rng, settings, found = np.random.default_rng(0), Evaluation(bootstrap_samples=200), []
+    for _ in range(250):
+        table = pd.DataFrame({"film": [f"f{k}" for k in range(films)], "score": rng.normal(6.0, 1.5, films)})
+        table = table.assign(source=table["film"], span=0, group=table["film"])
+        mean = FilmAnswer("training_mean", 0, np.full(films, 6.0))
+        judged = Judgement(Clips(table), rng.normal(6.0, 0.2, films), [mean])  # type: ignore[arg-type]
+        found.append(judged.signal(settings))
+    assert sum(told["gain"]["low"] > 0 for told in found) > 0.04 * len(found)  # the interval alone is deceived
+    assert sum(told["found"] for told in found) <= 0.04 * len(found)
+    assert {told["enough"] for told in found} == {films == 8}
 
 
 def test_without_validation_pace_and_twin_the_rest_is_judged_all_the_same(root: Path, tmp_path: Path) -> None:
@@ -366,7 +385,8 @@ def test_films_from_footage_and_a_table_of_ratings_to_the_figures(tmp_path: Path
     assert (found["films"], found["clips"], found["groups"]) == (5, 15, sorted(_rated.TEST))
     assert set(found["answers"]) == {"model", "training_mean", "frames_ridge", "pace_ridge"}
     assert found["primary"]["value"] < (3 / 22) ** 2
-    assert found["signal"]["found"]
+    assert found["signal"]["gain"]["low"] > 0
+    assert not found["signal"]["enough"]  # of five films
     assert found["warnings"] == read_json(data / "clips/films/summary.json")["warnings"] != []
     assert found["ratings"] == {"lowest": 0, "highest": 10}
     assert (found["conformal"]["films"], found["conformal"]["level"]) == (8, 0.8)

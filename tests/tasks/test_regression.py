@@ -132,3 +132,25 @@ def test_a_rank_correlation_stays_within_its_bounds() -> None:
         found = regression.spearman(np.arange(4.0) / 3, np.array(order) / 7)
         assert -1.0 <= found <= 1.0
     assert regression.spearman(np.arange(4.0), -np.arange(4.0)) == -1.0
+
+
+def test_the_sign_flips_of_few_groups_are_all_looked_at() -> None:
+    """Groups of 4, -1 and 2: of their 8 flips 5 and 7 are as high as the 5 that there is."""
+    assert regression.sign_flip_p([1.0, 3.0, -1.0, 2.0], list("aabc"), seed=0) == 2 / 8
+    for groups in (1, 5, 12):
+        ahead = np.full(groups, 0.1)
+        assert regression.sign_flip_p(ahead, [f"{k}" for k in range(groups)], seed=0) == 2.0**-groups
+        assert regression.sign_flip_p(-ahead, [f"{k}" for k in range(groups)], seed=0) == 1.0
+    assert 2.0**-regression.FEWEST_TO_TELL <= regression.SIGNIFICANT_P < 2.0 ** (1 - regression.FEWEST_TO_TELL)
+
+
+def test_of_many_groups_flips_are_drawn_by_the_seed() -> None:
+    gains, groups = np.random.default_rng(0).normal(0.3, 1.0, 20), [f"{k:02d}" for k in range(20)]
+    exact = np.zeros(1)
+    for gain in gains:
+        exact = np.concatenate([exact + gain, exact - gain])
+    share = np.mean(exact >= gains.sum() - 1e-9)
+    drawn = [regression.sign_flip_p(gains, groups, seed=seed) for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert drawn == pytest.approx([share] * 3, abs=4 * (share * (1 - share) / 4096) ** 0.5)
+    assert regression.sign_flip_p(np.ones(40), [f"{k}" for k in range(40)], seed=0) == 1 / 4097

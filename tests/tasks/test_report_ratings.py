@@ -84,10 +84,10 @@ def test_the_site_is_equal_for_equal_inputs(root: Path, tmp_path: Path) -> None:
 def test_the_index_says_whether_there_is_a_signal(root: Path) -> None:
     text = Tags(root / "site/index.html").line
     knows, guesses = judged(root, "knows"), judged(root, "guesses")
-    gain = knows["gains"]["training_mean"]["mse"]
+    gain, p = knows["gains"]["training_mean"]["mse"], knows["signal"]["p"]
     assert gain["low"] > 0
     assert guesses["gains"]["training_mean"]["mse"]["low"] < 0
-    told = f"(95% interval of the gain {gain['low']:.2f} to {gain['high']:.2f} points²)"
+    told = f"(95% interval of the gain {gain['low']:.2f} to {gain['high']:.2f} points²; sign-flip test p = {p:.2g})"
     assert f"Is there a signal?Yes: the MSE of knows is {gain['value']:.2f} points² below that of" in text
     assert told in text
     assert "No signal: guesses is not shown to rate unseen films better than telling every film the mean" in text
@@ -175,8 +175,9 @@ def test_what_is_not_there_is_said_and_nothing_is_drawn_for_it(root: Path) -> No
     assert guesses.count("image", "seen") == guesses.count("image", "peek") == 0
     assert "is not known: no film has two subclips to be divided." in alone.line
     assert "1 held-out film (3 clips) of group A Very Long Title" in alone.line
-    assert "No signal: alone is not shown to rate" in alone.line
-    assert "one group cannot tell" in alone.line
+    assert "Too few films to tell whether alone rates unseen films better" in alone.line
+    assert "1 group of them was judged, at least 6 are needed" in alone.line
+    assert "No signal" not in alone.line
     assert "There is no R²: the ratings of these films are all equal." in alone.line
     assert "Too few films, or ratings too much alike" in alone.line
     assert alone.count("g", "spot") == 2
@@ -191,11 +192,13 @@ def test_three_hundred_films_are_drawn_and_two_hundred_listed(root: Path) -> Non
     assert (root / "site/recipe-crowd.html").stat().st_size < 3_000_000
 
 
-def result_of(gain: tuple[float, float, float], r2: float | None = 0.5, groups: int = 12) -> dict[str, Any]:
+def result_of(
+    gain: tuple[float, float, float], r2: float | None = 0.5, groups: int = 12, p: float = 0.001
+) -> dict[str, Any]:
     value, low, high = gain
     told = {"value": value, "low": low, "high": high}
     scores = {"mse": {"value": 0.9, "low": 0.5, "high": 1.5}, "r2": {"value": r2, "low": None, "high": None}}
-    found = {"found": low > 0, "over": "training_mean", "gain": told}
+    found = {"found": low > 0 and p < 0.025, "enough": groups > 5, "over": "training_mean", "gain": told, "p": p}
     return {
         "recipe": "net", "kind": "regress", "groups": [str(k) for k in range(groups)], "latent_floats": None,
         "answers": {"model": scores, "training_mean": {"floats": 0, "mse": {"value": 0.9 + value}},
@@ -210,19 +213,31 @@ def result_of(gain: tuple[float, float, float], r2: float | None = 0.5, groups: 
     [
         (result_of((0.6, 0.25, 1.0)), "better",
          "Yes: the MSE of net is 0.60 points² below that of the training mean (95% interval of the gain 0.25 to 1.00 "
-         "points²). R² is 0.50: 50% of the variance of these films' ratings is explained."),
-        (result_of((0.1, -0.25, 0.5), -0.25), "worse",
+         "points²; sign-flip test p = 0.001). R² is 0.50: 50% of the variance of these films' ratings is explained."),
+        (result_of((0.1, -0.25, 0.5), -0.25, p=0.34), "worse",
          "No signal: net is not shown to rate unseen films better than telling every film the mean rating of the "
          "training films would: +0.10 points², the interval contains zero (95% interval of the gain −0.25 to 0.50 "
-         "points²). R² is −0.25: the mean of these very films would score better, or as well."),
-        (result_of((-0.4, -0.75, -0.25), -1.0), "worse",
-         "No signal: net rates unseen films worse than telling every film the mean rating of the training films would, "
-         "by 0.40 points² of MSE (95% interval of the gain −0.75 to −0.25 points²). R² is −1.00: the mean of these "
-         "very films would score better, or as well."),
-        (result_of((0.5, 0.5, 0.5), None, groups=1), "worse",
+         "points²; sign-flip test p = 0.34). R² is −0.25: the mean of these very films would score better, or "
+         "as well."),
+        (result_of((0.6, 0.25, 1.0), groups=6, p=3 / 64), "worse",
          "No signal: net is not shown to rate unseen films better than telling every film the mean rating of the "
-         "training films would: +0.50 points², one group cannot tell (no interval of the gain). There is no R²: the "
-         "ratings of these films are all equal."),
+         "training films would: +0.60 points², which chance alone brings about too often (95% interval of the gain "
+         "0.25 to 1.00 points²; sign-flip test p = 0.047). R² is 0.50: 50% of the variance of these films' ratings is "
+         "explained."),
+        (result_of((0.6, 0.25, 1.0), groups=5, p=1 / 32), "open",
+         "Too few films to tell whether net rates unseen films better than telling every film the mean rating of the "
+         "training films would: 5 groups of them were judged, at least 6 are needed: +0.60 points² (95% interval of "
+         "the gain 0.25 to 1.00 points²; sign-flip test p = 0.031). R² is 0.50: 50% of the variance of these films' "
+         "ratings is explained."),
+        (result_of((-0.4, -0.75, -0.25), -1.0, p=1.0), "worse",
+         "No signal: net rates unseen films worse than telling every film the mean rating of the training films would, "
+         "by 0.40 points² of MSE (95% interval of the gain −0.75 to −0.25 points²; sign-"
+         "flip test p = 1). R² is −1.00: the mean of these "
+         "very films would score better, or as well."),
+        (result_of((0.5, 0.5, 0.5), None, groups=1, p=0.5), "open",
+         "Too few films to tell whether net rates unseen films better than telling every film the mean rating of the "
+         "training films would: 1 group of them was judged, at least 6 are needed: +0.50 points² (no interval of the "
+         "gain; sign-flip test p = 0.5). There is no R²: the ratings of these films are all equal."),
     ],
 )  # fmt: skip
 def test_no_signal_is_said_in_plain_words(result: dict[str, Any], outcome: str, sentence: str) -> None:
@@ -243,13 +258,23 @@ def test_a_baseline_with_less_error_is_not_beaten() -> None:
 
 def test_what_a_split_by_subclip_would_have_claimed_stands_beside_the_honest_score() -> None:
     result = result_of((0.6, 0.25, 1.0))
-    twin = {"mse": {"value": 0.3}, "honest": {"mse": {"value": 1.1}}}
-    honest = "By film: MSE 0.90 points². A split by subclip would have claimed"
-    assert claim(result | {"by_subclip": twin}, True) == (
-        f"{honest} 0.30 points²: other subclips of the same films are then trained on, and knowing the film is enough."
+    honest = {"mse": {"value": 1.1, "low": 0.7, "high": 1.6}}
+
+    def told(value: float, low: float, high: float, films: int = 12) -> str:
+        twin = {"mse": {"value": value, "low": low, "high": high}, "honest": honest, "films": films}
+        return claim(result | {"by_subclip": twin}, True)
+
+    said = "By film: MSE 0.90 points². A split by subclip would have claimed"
+    less = "other subclips of the same films are then trained on, and knowing the film is enough"
+    assert told(0.3, 0.1, 0.6) == f"{said} 0.30 points²: {less}."
+    assert told(2.0, 1.7, 2.5) == f"{said} 2.00 points²: here it would not have flattered."
+    assert told(0.6, 0.4, 0.9) == (
+        f"{said} 0.60 points²; that it would have flattered is not shown: the 95% intervals overlap (0.40 to 0.90, by "
+        "film and subclip by subclip 0.70 to 1.60)."
     )
-    worse = twin | {"mse": {"value": 1.0}}  # less than its subclips one by one, no less than its films
-    assert claim(result | {"by_subclip": worse}, True) == f"{honest} 1.00 points²: here it would not have flattered."
+    assert told(0.3, 0.1, 0.6, films=5) == (
+        f"{said} 0.30 points²; that it would have flattered is not shown: there are too few films."
+    )
 
 
 def rater(name: str, variant: str, errors: list[float]) -> Judged:
