@@ -8,7 +8,7 @@ from typing import Any
 from prefect.runtime import flow_run
 
 from flows import _dvc
-from tasks import evaluate, modelio, params, tracking
+from tasks import evaluate, model_input, modelio, params, tracking
 from tasks.files import write_json
 
 
@@ -18,8 +18,9 @@ def publish_recipe(root: Path, recipe: str) -> dict[str, Any]:
     Doing it again for the same weights changes nothing.
 
     A champion that was judged on other clips (the footage or the split has changed) is judged again on the new ones
-    first, so that both scores are of the same clips. One that takes clips of another shape stays champion: such a
-    model is another product, under a recipe of its own name, or the alias is moved by hand.
+    first, so that both scores are of the same clips. One for which footage becomes other clips (in shape, spacing or
+    subclips) stays champion: such a model is another product, under a recipe of its own name, or the alias is moved by
+    hand.
 
     Returns:
         The record written to `data/registry/<recipe>.json`, which the report reads.
@@ -40,31 +41,32 @@ def publish_recipe(root: Path, recipe: str) -> dict[str, Any]:
 
 
 def _champion_today(root: Path, name: str) -> dict[str, Any] | None:
-    """The champion's score on the clips its challenger was judged on; None where it takes clips of another shape, is
-    shown or answers other frames of them, or tells other classes apart."""
+    """The champion's score on the clips its challenger was judged on; None where those are not for it."""
     recipe = params.load(root / "params.yaml").recipe(name)
     frames, clips = (_dvc.outputs(root, f"{stage}@{recipe.dataset}")[0] for stage in ("sample", "assemble"))
     challenger = modelio.description_of(_dvc.outputs(root, f"train@{name}")[0])
     champion = tracking.load(tracking.resolve(name))
-    takes = ("height_px", "width_px", "gray", "length_frames")
-    if [champion.input[key] for key in takes] != [challenger["input"][key] for key in takes]:
+    if not _comparable(champion, challenger):
         return None
-    if [champion.kind, list(champion.inputs), list(champion.outputs)] != [
-        challenger[key] for key in ("kind", "inputs", "outputs")
-    ]:
-        return None
-    labels = list(champion.labels) if champion.kind == "classify" else None
-    if labels is not None and labels != challenger["labels"]:
-        return None
-    weights_sha256 = tracking.registry_record(name)["champion"]["weights_sha256"]
     return evaluate.judge_again(
         champion.predict,
         champion.kind,
-        weights_sha256,
+        tracking.registry_record(name)["champion"]["weights_sha256"],
         recipe,
         frames,
         clips,
         champion.inputs,
         champion.outputs,
-        labels,
+        list(champion.labels) if champion.kind == "classify" else None,
     )
+
+
+def _comparable(champion: tracking.Loaded, challenger: dict[str, Any]) -> bool:
+    """Whether both take the same clips of footage, are shown and answer the same frames, and tell the same classes
+    apart. `challenger` is its `model.json`."""
+    if not model_input.alike(champion.input, challenger["input"]):
+        return False
+    if champion.kind == "classify" and list(champion.labels) != challenger["labels"]:
+        return False
+    asked = [champion.kind, list(champion.inputs), list(champion.outputs)]
+    return asked == [challenger[key] for key in ("kind", "inputs", "outputs")]
