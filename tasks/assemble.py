@@ -9,7 +9,6 @@ data/clips/<dataset>/clips.parquet   one row a clip
 
 from __future__ import annotations
 
-import bisect
 import dataclasses
 import math
 from collections import Counter
@@ -133,19 +132,13 @@ def without_clips(dataset: Dataset, sources: Sequence[StoredSource], index: Any)
     found: list[Reject] = []
     rows_of = {str(name): rows for name, rows in index.groupby("source")}
     for source in sources:
-        rows = rows_of[source.source].groupby("span")["time_seconds"].agg(["min", "size"])
+        spans = rows_of[source.source].groupby("span")["time_seconds"]
+        runs = list(zip(spans.min().tolist(), spans.size().tolist(), strict=True))
         starts = [start for start, _ in sampling.spans(source.duration_seconds, subclips)]
-        longest = [0] * len(starts)
-        for run, seconds, frames in rows.itertuples():
-            # A video's spans are its subclips, wherever they were snapped to; a folder's are parted by gaps, too.
-            place = run if source.kind == "video" else max(bisect.bisect(starts, seconds) - 1, 0)
-            longest += [0] * (place + 1 - len(longest))
-            longest[place] = max(longest[place], frames)
-        found += [
-            Reject(source.path, "assemble", sampling.too_few_frames(number, subclips, frames, needed))
-            for number, frames in enumerate(longest, 1)
-            if frames < needed
-        ]
+        if source.kind == "video" and subclips.snap != "none":
+            starts = [seconds for seconds, _ in runs]  # a video has no gaps, so that each run is a subclip
+        reasons = sampling.without_clips(runs, starts, subclips, needed)
+        found += [Reject(source.path, "assemble", reason) for reason in reasons]
     return found
 
 

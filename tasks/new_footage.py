@@ -6,7 +6,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import footage, media, sampling
-from tasks.params import Dataset, Split
+from tasks.params import Dataset, Split, Subclips
 
 Reject = dict[str, str]  # path, stage, reason: a row of rejects.csv
 REJECT_COLUMNS = ["path", "stage", "reason"]
@@ -37,6 +37,7 @@ class Counts:
 
     frames: int = 0
     clips: int = 0
+    runs: dict[float, int] = field(default_factory=dict)  # of frames in a row: when one begins, how many it has
 
 
 class TooShortError(ValueError):
@@ -156,7 +157,8 @@ def clip_batches(
     chosen = sampler(i, spans)
     recent: deque[Taken] = deque(maxlen=length)
     clips: list[list[Taken]] = []
-    run = in_run = longest = 0
+    run = in_run = 0
+    begins_seconds = 0.0
     for number, seconds, frame in footage.open_frames(
         root, source, sampler=chosen, spans=spans, lost=lost, run_ahead=False
     ):
@@ -167,7 +169,8 @@ def clip_batches(
             recent.clear()
         recent.append((number, seconds, media.resize(frame, i["height_px"], i["width_px"], i["fit"], i["gray"])))
         counts.frames, in_run = counts.frames + 1, in_run + 1
-        longest = max(longest, in_run)
+        begins_seconds = seconds if in_run == 1 else begins_seconds
+        counts.runs[begins_seconds] = in_run
         if in_run >= length and (in_run - length) % stride_frames == 0:
             clips.append(list(recent))
         while len(clips) >= batch_clips:
@@ -175,10 +178,21 @@ def clip_batches(
             del clips[:batch_clips]
     if least <= in_run < length:
         clips.append(list(recent))
+    longest = max(counts.runs.values(), default=0)
     if longest < least:
         raise too_short(longest, least)
     for start in range(0, len(clips), batch_clips):
         yield _stacked(clips[start : start + batch_clips], length, counts)
+
+
+def without_clips(input_: dict[str, Any], subclips: Sequence[sampling.Span], counts: Counts) -> list[str]:
+    """The subclips of a source, all of its batches taken, that gave no clip, each with its reason. Not where shots are
+    spans of their own (see `assemble.without_clips`)."""
+    if input_.get("subclips") is None or (input_.get("shots") or {}).get("split"):
+        return []
+    needed = int(input_.get("least_frames") or input_["length_frames"])
+    starts = [start for start, _ in subclips]
+    return sampling.without_clips(list(counts.runs.items()), starts, Subclips(**input_["subclips"]), needed)
 
 
 def _stacked(clips: list[list[Taken]], length: int, counts: Counts) -> Batch:

@@ -8,6 +8,7 @@ clip         0     1     2              length_frames of them, step_frames apart
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import itertools
 import math
@@ -165,3 +166,29 @@ def span_windows(span_of_row: Sequence[int], clips: Clips, stride_frames: int) -
                 found.append((span_of_row[start], start, stored))
             start = row
     return found
+
+
+def needed_frames(clips: Clips) -> int:
+    """How many stored frames in a row give at least one clip."""
+    return clips.least_frames or (clips.length_frames - 1) * clips.step_frames + 1
+
+
+def without_clips(
+    runs: Sequence[tuple[float, int]], starts_seconds: Sequence[float], subclips: Subclips, needed: int
+) -> list[str]:
+    """The subclips that are there and give no clip, each with its reason.
+
+    Args:
+        runs: of frames that follow one another: when each begins, and how many frames it has.
+        starts_seconds: where the subclips begin that are used.
+        needed: frames in a row that a clip needs.
+    """
+    longest = [0] * len(starts_seconds)
+    for seconds, frames in runs:
+        place = max(bisect.bisect(starts_seconds, seconds) - 1, 0)
+        longest[place] = max(longest[place], frames)
+    return [
+        f"subclip {number} of {subclips.count}: {frames} of the {needed} frames a clip needs"
+        for number, frames in enumerate(longest, 1)
+        if frames < needed
+    ]
