@@ -123,10 +123,10 @@ def predict(
     from tasks.predict import predict as run_predict
 
     cpu.keep_freed_memory()
-    trailers, out = [path.absolute() for path in trailers], None if out is None else out.absolute()
+    paths, out = [path.absolute() for path in trailers], None if out is None else out.absolute()
     with in_project():
         loaded = tracking.load(tracking.resolve(model))
-        done = run_predict(loaded, trailers, out, say=_say)
+        done = run_predict(loaded, paths, out, named=trailers, say=_say)
     _tables.show(done if as_json else [brief(row) for row in done], as_json)
     if not done:
         raise ValueError("nothing could be rated; the reasons stand above")

@@ -78,12 +78,14 @@ def each_source(footage: Path, dataset: Dataset, only: str = "") -> Iterator[Sou
     if dataset.ratings is not None:
         table = Path(dataset.ratings.file).resolve()
         candidates = [c for c in candidates if (footage / c.path).resolve() != table]
-    for name, candidate in sorted(((_printable(c.path), c) for c in candidates), key=lambda named: named[0]):
+    for name, candidate in sorted(((printable(c.path), c) for c in candidates), key=lambda named: named[0]):
         if candidate.reason:
             yield Reject(name, "subclips", candidate.reason)
             continue
         try:
-            yield _source(footage, candidate, name, dataset)
+            label, group = _label(name, dataset.label), _group(name, dataset.group)
+            values = _content(footage / candidate.path, candidate)
+            yield Source(source_id(name), name, candidate.kind, label=label, group=group, **values)
         except media.MediaError as error:
             inside = "" if error.path == footage / candidate.path else f"{error.path.name}: "
             yield Reject(name, "subclips", inside + error.reason)
@@ -184,12 +186,6 @@ class _UnplacedError(ValueError):
     """The footage is sound, but the dataset's rules give it no class or no group."""
 
 
-def _source(footage: Path, candidate: listing.Candidate, name: str, dataset: Dataset) -> Source:
-    label, group = _label(name, dataset.label), _group(name, dataset.group)
-    values = _content(footage / candidate.path, candidate)
-    return Source(source_id(name), name, candidate.kind, label=label, group=group, **values)
-
-
 def _content(path: Path, candidate: listing.Candidate) -> dict[str, Any]:
     """The fields of a source that its content decides."""
     names = ["height_px", "width_px", "frames_per_second", "claimed_frames", "note"]
@@ -248,7 +244,7 @@ def _group(path: str, rule: GroupRule | None) -> str:
     return str(int(found) // rule.divide_by)
 
 
-def _printable(path: str) -> str:
+def printable(path: str) -> str:
     """A path as a table can hold it: bytes that are no UTF-8 and control characters are written out."""
     text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -31,13 +31,16 @@ _URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\
 class Loaded:
     """A registered model, brought here; its networks are loaded onto the CPU when they are first asked.
 
-    `input` says how footage must be read for it: gray, fit, every_frames, height_px, width_px, length_frames.
+    `input` says how footage must be read for it: gray, fit, every_frames or frames_per_second, height_px, width_px;
+    length_frames of a clip, the least_frames that one may have, stride_frames from clip to clip; and which of a film:
+    subclips, shots. What is null, or is not there, is not asked for.
     `inputs` and `outputs` are the places in a clip that it is shown and that it answers.
     `renders`: it has `render`; a model that has not answers at its own size and places only.
     `describes`: it has `describe`. `labels`: of a classifier, its classes in the order of its answers.
     Of kind ``regress`` `score_range` is the scale of the ratings, and `interval` how far off they were for films never
     trained on: `level` (the share of films), `half_width` (points), `films` (how many); None: too few to say. `signal`:
-    whether it was shown to rate such films better than the training films' mean does.
+    `found`, whether it was shown to rate such films better than the training films' mean does, and `enough`, whether
+    there were films enough to show it; None: the version does not say.
     """
 
     uri: str
@@ -54,7 +57,7 @@ class Loaded:
     weights_sha256: str = ""
     interval: dict[str, Any] | None = None
     score_range: tuple[float, float] | None = None
-    signal: bool | None = None
+    signal: dict[str, bool] | None = None
 
     @functools.cached_property
     def _predictor(self) -> Any:

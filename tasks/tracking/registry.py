@@ -95,7 +95,8 @@ def _version_tags(description: dict[str, Any], metrics: dict[str, Any], weights_
 
 
 def _of_ratings(metrics: dict[str, Any]) -> dict[str, str]:
-    return {INTERVAL: json.dumps(metrics["conformal"]), SIGNAL: json.dumps(metrics["signal"]["found"])}
+    signal = {key: metrics["signal"][key] for key in ("found", "enough")}
+    return {INTERVAL: json.dumps(metrics["conformal"]), SIGNAL: json.dumps(signal)}
 
 
 def _number(figure: float | None) -> float:

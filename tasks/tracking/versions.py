@@ -13,7 +13,7 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 KIND = "rushes.kind"
 DESCRIBE = "rushes.describe"  # the file that makes descriptors; no tag: there is none
 INTERVAL = "rushes.interval"  # of kind regress: how far ratings lie from the truth, as the evaluation found, JSON
-SIGNAL = "rushes.signal"  # of kind regress: whether the evaluation showed it to be better than a constant; true, false
+SIGNAL = "rushes.signal"  # of kind regress: whether it was shown to be better than a constant (found, enough), JSON
 LINEAGE = ("git_commit", "git_dirty", "dvc_lock_sha256", "flow_run_id")
 
 

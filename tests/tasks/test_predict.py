@@ -14,6 +14,7 @@ import torch
 
 from tasks import assemble, model_input, new_footage, predict, sample, subclips
 from tasks.clips import ClipDataset
+from tasks.evaluate import rating_tables
 from tasks.footage import source_id
 from tasks.params import Dataset
 from tests.conftest import true_frames
@@ -52,8 +53,10 @@ class Rater:
 
     uri, recipe, kind, score_range = "models:/rushes-rated@champion", "rated", "regress", (0.0, 10.0)
 
-    def __init__(self, interval: dict[str, Any] | None = None, signal: bool = True) -> None:
-        self.input, self.interval, self.signal = model_input.describe(RULES, T), interval, signal
+    def __init__(self, interval: dict[str, Any] | None = None, signal: bool | None = True, enough: bool = True) -> None:
+        self.input, self.interval, self.signal = model_input.describe(RULES, T), interval, None
+        if signal is not None:
+            self.signal = {"found": signal, "enough": enough}
         self.model, self.asked = rater(), []
 
     def predict(self, clip_BTHWC: np.ndarray) -> np.ndarray:
@@ -65,7 +68,7 @@ class Rater:
         return answer
 
 
-def test_a_rating_is_the_mean_over_the_clips_of_the_subclips(tmp_path: Path) -> None:
+def test_a_rating_is_the_mean_over_the_subclips(tmp_path: Path) -> None:
     folder, out, said = tmp_path / "films", tmp_path / "ratings.csv", []
     folder.mkdir()
     write_film(folder / "a.mp4", lit((3.0, 10), (5.0, 10), (8.5, 12)))
@@ -76,10 +79,10 @@ def test_a_rating_is_the_mean_over_the_clips_of_the_subclips(tmp_path: Path) -> 
     write_film(folder / "e.mkv", np.full((32, 32, 32, 3), 255, np.uint8))  # brighter than the scale goes
     (folder / "f.mp4").write_text("not a film")
     model = Rater({"level": 0.8, "half_width": 1.25, "films": 9})
-    rows = predict.predict(model, [folder], out, batch_clips=3, say=said.append)
+    rows = predict.predict(model, [folder], out, named=[Path("films")], batch_clips=3, say=said.append)
 
     assert {row["path"]: row["rating"] for row in rows} == pytest.approx(
-        {"films/a.mp4": 5.5, "films/b.flv": 7.0, "films/d.mov": 4.25, "films/e.mkv": 10.0}, abs=0.08
+        {"films/a.mp4": 5.5, "films/b.flv": 7.0, "films/d.mov": 5.0, "films/e.mkv": 10.0}, abs=0.08
     )
     a, b, d, e = rows
     assert [s.pop("rating") for s in a["subclips"]] == pytest.approx([3.0, 5.0, 8.5], abs=0.08)
@@ -114,16 +117,60 @@ def test_a_rating_is_the_mean_over_the_clips_of_the_subclips(tmp_path: Path) -> 
     assert said[-1] == f"films/f.mp4: {rejects['reason'].iloc[2]}"
 
 
-def test_what_a_rating_is_not_worth_is_said_first(tmp_path: Path) -> None:
+def test_trailers_are_called_as_they_were_named(tmp_path: Path) -> None:
+    files = [tmp_path / place / name for place in ("a", "b/c") for name in ("trailer.mp4", "text.mp4")]
+    for path in files:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("not a film")
+    for path in files[::2]:
+        write_film(path, lit((3.0, 10)))
+    said: list[str] = []
+    named, out = [Path("a/trailer.mp4"), Path("../b"), Path()], tmp_path / "ratings.csv"
+    paths = [files[0], tmp_path / "b", tmp_path / "b/c"]
+    rows = predict.predict(Rater(), paths, out, named=named, say=said.append)
+    films = ["a/trailer.mp4", "../b/c/trailer.mp4", "trailer.mp4"]
+    assert [row["path"] for row in rows] == pd.read_csv(out)["path"].tolist() == films
+    assert [line.split(":")[0] for line in said if "from 1 subclip(s)" in line] == films
+    rejects = pd.read_csv(tmp_path / "ratings.rejects.csv")["path"]
+    assert set(rejects) - set(films) == {"../b/c/text.mp4", "text.mp4"}
+    model = Rater()
+    with pytest.raises(ValueError, match="not there does not exist"):
+        predict.predict(model, [*paths, tmp_path / "not there"])
+    assert model.asked == []
+
+
+@pytest.mark.parametrize(
+    ("signal", "enough", "start"),
+    [
+        (None, True, "not known whether there is a signal: this version does not say whether it was shown"),
+        (False, False, "too few films to tell whether there is a signal: it was not shown"),
+        (False, True, "no signal: it was not shown"),
+    ],
+)
+def test_what_a_rating_is_not_worth_is_said_first(
+    tmp_path: Path, signal: bool | None, enough: bool, start: str
+) -> None:
     write_film(tmp_path / "a.mp4", lit((3.0, 10)))
     said: list[str] = []
-    [row] = predict.predict(Rater(signal=False), [tmp_path / "a.mp4"], say=said.append)
+    [row] = predict.predict(Rater(None, signal, enough), [tmp_path / "a.mp4"], say=said.append)
     assert (row["low"], row["high"]) == (None, None)
     assert said[:2] == [
-        "no signal: it was not shown to rate films never trained on better than the training films' mean does",
+        f"{start} to rate films never trained on better than the training films' mean does",
         "no interval: too few films were judged that were never trained on",
     ]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4"]
+
+
+def test_a_subclip_that_gives_no_clip_is_told(tmp_path: Path) -> None:
+    times = [*range(0, 480, 40), *range(480, 880, 160), *range(880, 1280, 40)]  # every other frame counts
+    write_film(tmp_path / "a.mp4", lit((3.0, 10), (9.0, 3), (5.0, 10)), times)
+    said: list[str] = []
+    [row] = predict.predict(Rater(), [tmp_path / "a.mp4"], tmp_path / "r.csv", say=said.append)
+    assert row["rating"] == pytest.approx(4.0, abs=0.08)
+    assert [s["start_seconds"] for s in row["subclips"]] == [0.08, 0.88]
+    rejects = pd.read_csv(tmp_path / "r.rejects.csv")
+    assert rejects["reason"].tolist() == ["subclip 2 of 3: 2 of the 3 frames a clip needs"]
+    assert said[-1].endswith("a.mp4: subclip 2 of 3: 2 of the 3 frames a clip needs")
 
 
 def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
@@ -140,11 +187,27 @@ def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
     write_film(tmp_path / "a.mp4", lit((3.0, 10)))
     broken = Rater()
     broken.model.last.weight.data.fill_(float("nan"))
-    with pytest.raises(ValueError, match=r"rates a clip of a\.mp4 with NaN or infinity; train it again"):
+    with pytest.raises(ValueError, match=r"rates a clip of .*a\.mp4 with NaN or infinity; train it again"):
         predict.predict(broken, [tmp_path / "a.mp4"])
     (tmp_path / "text.mp4").write_text("not a film")
     with pytest.raises(ValueError, match=r"text\.mp4: holds text, not a video"):
         predict.clips_of(Rater().input, tmp_path / "text.mp4")
+
+
+class Bright(Rater):
+    """Rates a clip by what its frames hold, however long it is."""
+
+    def __init__(self, input_: dict[str, Any]) -> None:
+        super().__init__()
+        self.input = input_
+
+    @staticmethod
+    def rates(clip_BTHWC: np.ndarray) -> np.ndarray:
+        rates: np.ndarray = clip_BTHWC.mean(axis=(1, 2, 3, 4)) / 26
+        return rates
+
+    def predict(self, clip_BTHWC: np.ndarray) -> np.ndarray:
+        return self.rates(clip_BTHWC)
 
 
 TWO = {"count": 2, "seconds": 1.2, "start_seconds": 0.3}
@@ -199,4 +262,8 @@ def test_clips_are_byte_for_byte_those_of_the_data_set(films: Path, tmp_path: Pa
         found = predict.clips_of(model_input.read(clips)["input"], films / name)
         np.testing.assert_array_equal(found, test.clips(mine), err_msg=name)
         assert found.any(axis=(2, 3, 4)).sum() == test.table["length"].iloc[mine].sum()  # the rest is filled up
+    test.table["film"] = test.table["source"]
+    judged = rating_tables.of_films(test, Bright.rates(test.clips(range(len(test)))))
+    told = predict.predict(Bright(model_input.read(clips)["input"]), [films / name for name in held_out])
+    assert [row["rating"] for row in told] == pytest.approx(judged["predicted"].tolist(), abs=1e-6)
     assert (len(lengths) > 1) == (dataset.clips.least_frames is not None)

@@ -72,7 +72,7 @@ def _trained(
             "videos": 4,
             "films": 3,
             "conformal": conformal,
-            "signal": {"found": conformal is not None},
+            "signal": {"found": conformal is not None, "enough": conformal is not None, "p": 0.5},
             "primary": primary,
             "answers": {"model": {"floats": 8, metric: figures, "log_loss": unknown}},
             "gains": {"clip_mean_frame": {metric: figures}},
@@ -338,7 +338,7 @@ def test_a_rater_is_loaded_with_its_interval_and_its_scale(store: Path) -> None:
     )
     trained, loaded = modelio.load_run(run), tracking.load(tracking.resolve("rated"))
     assert (loaded.kind, loaded.inputs, loaded.outputs) == ("regress", (0, 1, 2, 3, 4, 5), ())
-    assert (loaded.interval, loaded.signal, loaded.score_range) == (first, True, (0.0, 10.0))
+    assert (loaded.interval, loaded.signal, loaded.score_range) == (first, {"found": True, "enough": True}, (0.0, 10.0))
     assert loaded.input == INPUT | {"length_frames": 6}
     for count in (1, 2, 7):
         clip_BTHWC = np.random.default_rng(count).integers(0, 256, (count, 6, 8, 8, 1), dtype=np.uint8)
@@ -355,7 +355,7 @@ def test_a_rater_is_loaded_with_its_interval_and_its_scale(store: Path) -> None:
     assert tracking.load(registered.uri).interval == second
     tracking.register("rated", *_trained(store, 71, 0.75, "test-2", "tiny_rater"), LINEAGE)
     judged = tracking.load(registered.uri)
-    assert (judged.interval, judged.signal) == (None, False)  # too few films to say
+    assert (judged.interval, judged.signal) == (None, {"found": False, "enough": False})  # too few films to say
 
 
 def test_of_two_raters_the_one_with_the_lower_error_is_champion(store: Path) -> None:
