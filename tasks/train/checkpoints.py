@@ -28,10 +28,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
+from tasks import modelio
 from tasks.files import read_json, replacing, sha256_of, write_json, write_text
 
 KEPT = 2
-TWIN = "twin"
 _STEM = re.compile(r"step_\d{8}")
 
 
@@ -97,7 +97,7 @@ def clear(state: Path) -> None:
     (state / "settings.json").unlink(missing_ok=True)
     for path in [*state.glob("step_*"), *state.glob(".step_*")]:
         path.unlink(missing_ok=True)
-    for folder in ("samples", TWIN):
+    for folder in ("samples", modelio.TWIN):
         shutil.rmtree(state / folder, ignore_errors=True)
 
 

@@ -133,7 +133,7 @@ def _train(
     twin: bool = False,
 ) -> Trained:
     """Train the model, or its twin, from where it was left. Nothing on the device outlives this."""
-    data, state = (job.twin, job.state / checkpoints.TWIN) if twin else (job.data, job.state)
+    data, state = (job.twin, job.state / modelio.TWIN) if twin else (job.data, job.state)
     assert data is not None
     first = checkpoints.latest(state, say) if fabric.is_global_zero else None
     path = fabric.broadcast(None if first is None else first.path)  # rank 0 has removed what is damaged

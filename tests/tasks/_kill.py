@@ -42,7 +42,7 @@ def at_step(number: int, *, twin: bool = False) -> None:
     step = trainer.Trainer._step
 
     def stepping(self: trainer.Trainer, i: int, clip: Any) -> None:
-        if i == number and twin == (self.state.name == checkpoints.TWIN):
+        if i == number and twin == (self.state.name == modelio.TWIN):
             die()
         step(self, i, clip)
 
