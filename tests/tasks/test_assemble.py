@@ -122,7 +122,7 @@ def test_files_for_people_to_watch_change_nothing_that_training_reads(tmp_path: 
         out = assembled(tmp_path, rules(subclips=cut, shots=Shots(threshold=0.2)))
         read = [path for folder in ("frames", "clips") for path in sorted((tmp_path / folder).iterdir())]
         made.append({path.relative_to(tmp_path): path.read_bytes() for path in read})
-    assert len(list((tmp_path / "cuts" / "files").iterdir())) == 4
+    assert len(list((tmp_path / "cuts" / "files").iterdir())) == 6
     assert made[1] == made[0]
     shutil.rmtree(tmp_path / "frames")  # nothing may be equal only because it was kept
     assembled(tmp_path, rules(subclips=cut, shots=Shots(threshold=0.2)))

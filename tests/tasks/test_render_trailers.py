@@ -134,7 +134,10 @@ def test_noise_is_of_the_deviation_asked_for_and_scores_stay_on_the_scale(tmp_pa
     assert all(
         row["score"] == str(round(np.clip(float(row["signal"]) + float(row["noise"]), 0, 10), 2)) for row in much
     )
-    assert 1.5 < np.std([float(row["noise"]) for row in much]) < 4.5
+    draws = [3.0 * np.random.default_rng((_settings().seed, number, 3)).standard_normal() for number in range(1, 501)]
+    assert [float(row["noise"]) for row in much] == [round(draw, 4) for draw in draws[:8]]
+    assert np.std(draws) == pytest.approx(3.0, rel=0.1)
+    assert abs(np.mean(draws)) < 0.4
 
 
 def test_decoded_frames_are_as_bright_as_stated_in_every_shot(films: list[Film]) -> None:
