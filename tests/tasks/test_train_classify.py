@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import lightning_fabric
@@ -32,6 +33,7 @@ def _relabel(root: Path, folder: Path, label_of: dict[str, str]) -> None:
     table["label"] = table["source"].map(label_of).fillna(table["label"])
     (folder / "clips" / "blobs").mkdir(parents=True, exist_ok=True)
     table.to_parquet(folder / "clips" / "blobs" / "clips.parquet", index=False)
+    shutil.copy(root / "clips" / "blobs" / "summary.json", folder / "clips" / "blobs")
 
 
 def test_a_classifier_learns_from_labels_and_is_judged_by_them(labelled: Path, tmp_path: Path) -> None:
