@@ -79,9 +79,8 @@ def predict(
     new_footage.require_kind(model, "regress")
     if out is not None:
         new_footage.require_table(out, "ratings.csv")
-    for line in (_doubt(model), in_words(model)):
-        if line:
-            say(line)
+    for line in filter(None, (_doubt(model), in_words(model))):
+        say(line)
     rows: list[dict[str, Any]] = []
     rejects: list[new_footage.Reject] = []
     for name, root, source in _each(paths, paths if named is None else named, rejects):
