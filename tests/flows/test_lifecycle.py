@@ -12,83 +12,105 @@ import pytest
 
 from flows import _dvc
 from tasks import media
-from tests.flows.conftest import Run, edit_params
+from tests.flows.conftest import TEST_FILMS, Run, Rushes, edit_params
 
 STAGES = [
-    "footage@figures", "footage@streets", "subclips@figures", "sample@figures", "assemble@figures",
+    "footage@figures", "footage@streets", "footage@trailers", "subclips@figures", "sample@figures", "assemble@figures",
     "subclips@streets", "sample@streets", "assemble@streets",
-    "train@c3d", "evaluate@c3d",
-    "train@conv3d_autoencoder", "evaluate@conv3d_autoencoder", "train@gru_autoencoder", "evaluate@gru_autoencoder",
-    "train@pix2pix", "evaluate@pix2pix", "report",
+    "subclips@trailers", "sample@trailers", "assemble@trailers",
+    "train@c3d", "evaluate@c3d", "train@gru_autoencoder", "evaluate@gru_autoencoder",
+    "train@lrcn", "evaluate@lrcn", "train@pix2pix", "evaluate@pix2pix", "report",
 ]  # fmt: skip
-RECONSTRUCT, INTERPOLATE, CLASSIFY = ["conv3d_autoencoder", "gru_autoencoder"], ["pix2pix"], ["c3d"]
-RECIPES = sorted([*RECONSTRUCT, *INTERPOLATE, *CLASSIFY])
+RECONSTRUCT, INTERPOLATE, CLASSIFY, RATE = "gru_autoencoder", "pix2pix", "c3d", "lrcn"
+RECIPES = sorted([RECONSTRUCT, INTERPOLATE, CLASSIFY, RATE])
 GRU = [stage for stage in STAGES if stage.endswith(("@figures", "@gru_autoencoder", "report"))]
 
 
 @pytest.fixture(scope="module")
-def reproduced(project: Path, run: Run) -> Path:
-    """The graph, run by hand once."""
-    output = run(project, "dvc", "repro").stdout
-    assert sorted(re.findall(r"Running stage '([^']+)'", output)) == sorted(STAGES)
-    return project
+def published(project: Path, run: Run) -> dict:
+    """`rushes run` where nothing has run yet."""
+    done = run(project, "flows.cli", "run", "--json")
+    assert f"[{len(STAGES) + len(RECIPES)}/{len(STAGES) + len(RECIPES)}] report: ran" in done.stderr
+    return json.loads(done.stdout)
 
 
-def test_a_second_repro_runs_nothing(reproduced: Path, run: Run) -> None:
-    before = (reproduced / "dvc.lock").read_bytes()
-    assert "Data and pipelines are up to date." in run(reproduced, "dvc", "repro").stdout
-    assert (reproduced / "dvc.lock").read_bytes() == before
+def test_run_runs_the_graph_and_registers_what_it_made(published: dict) -> None:
+    assert list(published["stages"].items()) == [(stage, "ran") for stage in STAGES]
+    assert {r: published["registry"][r]["champion_version"] for r in RECIPES} == dict.fromkeys(RECIPES, "1")
 
 
-def test_the_results_stand_where_the_graph_says(reproduced: Path) -> None:
+def test_by_hand_nothing_is_left_to_run(published: dict, project: Path, run: Run) -> None:
+    before = (project / "dvc.lock").read_bytes()
+    assert "Data and pipelines are up to date." in run(project, "dvc", "repro").stdout
+    assert (project / "dvc.lock").read_bytes() == before
+    assert [(p.stage, p.runs, p.reasons) for p in _dvc.plan(project)] == [(stage, False, ()) for stage in STAGES]
+
+
+def test_the_results_stand_where_the_graph_says(published: dict, project: Path) -> None:
     for recipe in RECIPES:
-        metrics = json.loads((reproduced / "data/evaluation" / recipe / "metrics.json").read_text())
-        if recipe in RECONSTRUCT:
+        metrics = json.loads((project / "data/evaluation" / recipe / "metrics.json").read_text())
+        if recipe == RECONSTRUCT:
             assert metrics["groups"] == ["04"]
             assert set(metrics["answers"]) == {
                 "model", "train_mean_frame", "clip_mean_frame", "frame_pca", "patch_pca", "patch_pca_chosen",
             }  # fmt: skip
-        elif recipe in INTERPOLATE:
+        elif recipe == INTERPOLATE:
             assert metrics["groups"] == ["streets-03"]
             assert set(metrics["answers"]) == {"model", "nearest_copy", "cross_fade", "dis_flow"}
+        elif recipe == RATE:
+            assert metrics["groups"] == TEST_FILMS
+            films = pd.read_parquet(project / "data/evaluation" / recipe / "films.parquet")
+            mse = films.assign(squared=films["error"] ** 2).groupby("answer")["squared"].mean()
+            assert sorted(mse.index) == ["frames_ridge", "model", "pace_ridge", "training_mean"]
+            assert mse.to_dict() == pytest.approx({a: s["mse"]["value"] for a, s in metrics["answers"].items()})
+            assert metrics["by_subclip"]["subclips"] == 8  # one of each film, whatever its split
+            assert metrics["conformal"]["films"] == 4  # of the test and the validation split
         else:
             assert metrics["groups"] == ["04"]
             assert set(metrics["answers"]) == {
                 "model", "descriptor_svm", "majority_class", "mean_frame_svm", "difference_energy_svm",
             }  # fmt: skip
-            videos = pd.read_parquet(reproduced / "data/evaluation" / recipe / "videos.parquet")
+            videos = pd.read_parquet(project / "data/evaluation" / recipe / "videos.parquet")
             right = videos.groupby("answer")["correct"].agg(["sum", "size"])
             for answer, scores in metrics["answers"].items():
                 assert right.loc[answer, "size"] == metrics["videos"] == 7  # performer 04, every action once
                 assert scores["video_accuracy"]["value"] == pytest.approx(right.loc[answer, "sum"] / 7)
-            assert metrics["labels"] == sorted(p.name for p in (reproduced / "data/footage/figures").iterdir())
+            assert metrics["labels"] == sorted(p.name for p in (project / "data/footage/figures").iterdir())
         value = metrics["primary"]["value"]
         assert value == metrics["answers"]["model"][metrics["primary"]["metric"]]["value"]
-        if recipe not in CLASSIFY:
+        if recipe in (RECONSTRUCT, INTERPOLATE):
             assert value >= 10.0  # dB
-    assert (reproduced / "data/report/index.html").is_file()
+    assert (project / "data/report/index.html").is_file()
 
 
-@pytest.fixture(scope="module")
-def published(reproduced: Path, run: Run) -> dict:
-    """`rushes run` after `dvc repro`: nothing to compute, everything to register."""
-    done = run(reproduced, "flows.cli", "run", "--json")
-    assert f"[{len(STAGES) + len(RECIPES)}/{len(STAGES) + len(RECIPES)}] report: ran" in done.stderr
-    return json.loads(done.stdout)
+def test_running_again_does_nothing_and_leaves_a_table_of_each_stage_in_prefect(
+    published: dict, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import logging
 
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    from prefect.testing.utilities import prefect_test_harness
 
-def test_run_registers_what_the_graph_made_and_computes_nothing_again(published: dict, project: Path, run: Run) -> None:
-    assert published["stages"] == dict.fromkeys(STAGES, "up to date") | {"report": "ran"}
-    assert {r: published["registry"][r]["champion_version"] for r in RECIPES} == dict.fromkeys(RECIPES, "1")
-    assert "Data and pipelines are up to date." in run(project, "dvc", "repro").stdout
+    from flows.lifecycle import lifecycle
 
-
-def test_running_again_registers_nothing_new(published: dict, project: Path, run: Run) -> None:
-    again = json.loads(run(project, "flows.cli", "run", "--json").stdout)
-    assert again["stages"] == dict.fromkeys(STAGES, "up to date")
-    assert again["registry"] == published["registry"]
-    listed = json.loads(run(project, "flows.cli", "models", "--json").stdout)
-    assert sorted((m["model"], m["version"]) for m in listed) == [(f"rushes-{r}", "1") for r in RECIPES]
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("RUSHES_WORKERS", "1")
+    with prefect_test_harness(), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        again = lifecycle(["gru_autoencoder"])
+        with get_client(sync_client=True) as client:
+            artifacts = client.read_artifacts()
+            [flow_run] = client.read_flow_runs()
+    logging.getLogger("prefect").setLevel(logging.NOTSET)
+    assert again["stages"] == dict.fromkeys(GRU, "up to date")
+    assert again["registry"]["gru_autoencoder"] == published["registry"]["gru_autoencoder"]
+    assert flow_run.state is not None
+    assert flow_run.state.name == "Completed"
+    tables = {a.key: json.loads(a.data) for a in artifacts}
+    stages = [stage.replace("@", "-").replace("_", "-") for stage in GRU]
+    assert sorted(tables) == sorted([*stages, "publish-gru-autoencoder"])
+    assert {row["kind"] for row in tables["subclips-figures"]} == {"video"}
+    assert len(tables["sample-figures"]) == len(list((project / "data/frames/figures").glob("*.npy")))
 
 
 def test_the_champion_reconstructs_footage(published: dict, project: Path, run: Run, tmp_path: Path) -> None:
@@ -124,20 +146,21 @@ def test_the_champion_describes_footage(published: dict, project: Path, run: Run
     assert sorted(p.name for p in tmp_path.iterdir()) == ["features.parquet", "features.rejects.csv"]
 
 
-def test_a_model_of_the_other_kind_says_what_to_use(published: dict, project: Path, run: Run, tmp_path: Path) -> None:
+def test_a_model_of_the_other_kind_says_what_to_use(
+    published: dict, project: Path, rushes: Rushes, tmp_path: Path
+) -> None:
     sequence, out = str(project / "data/footage/streets/streets-03"), str(tmp_path / "out")
-    done = run(project, "flows.cli", "reconstruct", "pix2pix", sequence, "-o", out, expect=3)
-    assert done.stderr.endswith(
-        "is of kind 'interpolate', not 'reconstruct'; use: rushes interpolate FOOTAGE --model pix2pix\n"
-    )
-    done = run(project, "flows.cli", "interpolate", sequence, "--model", "gru_autoencoder", "-o", out, expect=3)
-    assert done.stderr.endswith(
-        "is of kind 'reconstruct', not 'interpolate'; use: rushes reconstruct gru_autoencoder FOOTAGE\n"
-    )
-    done = run(project, "flows.cli", "interpolate", sequence, "--model", "c3d", "-o", out, expect=3)
-    assert done.stderr.endswith("is of kind 'classify', not 'interpolate'; use: rushes features c3d FOOTAGE\n")
-    done = run(project, "flows.cli", "features", "pix2pix", sequence, "-o", f"{out}.parquet", expect=3)
-    assert done.stderr.endswith("makes no descriptors; recipes whose champion does: c3d\n")
+    for command, use in {
+        ("reconstruct", "lrcn", sequence): "'regress', not 'reconstruct'; use: rushes predict lrcn TRAILER",
+        ("interpolate", sequence, "--model", "c3d"):
+            "'classify', not 'interpolate'; use: rushes features c3d FOOTAGE",
+        ("predict", "pix2pix", sequence):
+            "'interpolate', not 'regress'; use: rushes interpolate FOOTAGE --model pix2pix",
+    }.items():  # fmt: skip
+        ending = [] if command[0] == "predict" else ["-o", out]
+        assert rushes(project, *command, *ending, expect=3)[1].endswith(f"is of kind {use}\n")
+    _, said = rushes(project, "features", "pix2pix", sequence, "-o", f"{out}.parquet", expect=3)
+    assert said.endswith("makes no descriptors; recipes whose champion does: c3d\n")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -150,24 +173,33 @@ def test_the_demo_uses_every_champion_on_what_it_never_saw(published: dict, proj
     described, data = [project / "data/features/c3d.parquet"], project / "data"
     assert made["described"] == described
     assert pd.read_parquet(described[0])["path"].str.contains("performer04").all()
-    assert [p.parent for p in made["reconstructed"]] == [
-        data / "reconstructions" / recipe for recipe in RECONSTRUCT for _ in range(3)
-    ]
+    assert [p.parent for p in made["reconstructed"]] == 3 * [data / "reconstructions/gru_autoencoder"]
     assert [p.parent for p in made["interpolated"]] == [data / "interpolations/pix2pix"]
+    assert made["rated"] == [data / "ratings/lrcn.csv"]
+    rated = pd.read_csv(made["rated"][0])
+    assert sorted(Path(path).name for path in rated["path"]) == [
+        "the-fourth-river_trailer.flv", "the-hidden-tide_trailer.webm", "the-silver-mill_trailer.flv",
+    ]  # fmt: skip
+    assert rated["subclips"].tolist() == [2, 2, 2]
 
 
-def test_the_tables_say_shares_as_percent_and_decibels_as_they_are(published: dict, project: Path, run: Run) -> None:
-    by_model = {line.split()[0]: line.split() for line in run(project, "flows.cli", "models").stdout.splitlines()}
-    assert re.fullmatch(r"\d+\.\d%", by_model["rushes-c3d"][by_model["rushes-c3d"].index("video_accuracy") + 1])
-    assert re.fullmatch(r"\d+\.\d\d", by_model["rushes-pix2pix"][by_model["rushes-pix2pix"].index("psnr_db") + 1])
-    scores = run(project, "flows.cli", "report").stdout.splitlines()
-    [c3d] = [line for line in scores if line.startswith("c3d ")]
-    assert re.search(r"%  .*% \((majority_class|mean_frame_svm|difference_energy_svm)\) .*[+-]\d+\.\d points$", c3d)
+def test_the_tables_say_shares_as_percent_and_all_else_as_it_is(published: dict, project: Path, rushes: Rushes) -> None:
+    listed = [line.split() for line in rushes(project, "models")[0].splitlines()[1:]]
+    assert [row[:2] for row in listed] == [[f"rushes-{recipe}", "1"] for recipe in RECIPES]
+    for row, metric, figure in (
+        (listed[RECIPES.index("c3d")], "video_accuracy", r"\d+\.\d%"),
+        (listed[RECIPES.index("pix2pix")], "psnr_db", r"\d+\.\d\d"),
+        (listed[RECIPES.index("lrcn")], "mse", r"\d+\.\d\d"),
+    ):
+        assert re.fullmatch(figure, row[row.index(metric) + 1])
+    scores = {line.split()[0]: line.rstrip() for line in rushes(project, "report")[0].splitlines() if line}
+    baselines = "majority_class|mean_frame_svm|difference_energy_svm"
+    assert re.search(rf"%  .*% \(({baselines})\) .*[+-]\d+\.\d points$", scores["c3d"])
 
 
-def test_a_changed_recipe_reruns_that_recipe_alone(published: dict, project: Path, run: Run) -> None:
+def test_a_changed_recipe_reruns_that_recipe_alone(published: dict, project: Path, run: Run, rushes: Rushes) -> None:
     edit_params(project, lambda v: v["recipes"]["gru_autoencoder"]["training"].update(steps=4))
-    planned = json.loads(run(project, "flows.cli", "plan", "--json").stdout)
+    planned = json.loads(rushes(project, "plan", "--json")[0])
     assert [p["stage"] for p in planned if p["runs"]] == ["train@gru_autoencoder", "evaluate@gru_autoencoder", "report"]
     result = json.loads(run(project, "flows.cli", "run", "gru_autoencoder", "--json").stdout)
     assert result["stages"] == {
@@ -178,38 +210,6 @@ def test_a_changed_recipe_reruns_that_recipe_alone(published: dict, project: Pat
     assert record["challenger_version"] == "2"
     assert record["champion_version"] in {"1", "2"}
     assert "psnr_db" in record["decision"]["reason"]
-
-
-def test_each_stage_leaves_a_table_in_prefect(
-    published: dict, project: Path, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import logging
-
-    from prefect.client.orchestration import get_client
-    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-    from prefect.testing.utilities import prefect_test_harness
-
-    from flows.lifecycle import lifecycle
-
-    monkeypatch.chdir(project)
-    monkeypatch.setenv("RUSHES_WORKERS", "1")
-    with prefect_test_harness(), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        lifecycle(["gru_autoencoder"])
-        with get_client(sync_client=True) as client:
-            artifacts = client.read_artifacts()
-            [flow_run] = client.read_flow_runs()
-    logging.getLogger("prefect").setLevel(logging.NOTSET)
-    assert flow_run.state is not None
-    assert flow_run.state.name == "Completed"
-    tables = {a.key: json.loads(a.data) for a in artifacts}
-    stages = [stage.replace("@", "-").replace("_", "-") for stage in GRU]
-    assert sorted(tables) == sorted([*stages, "publish-gru-autoencoder"])
-    assert {row["kind"] for row in tables["subclips-figures"]} == {"video"}
-    assert len(tables["sample-figures"]) == len(list((project / "data/frames/figures").glob("*.npy")))
-
-
-def test_plan_without_a_change_says_that_nothing_runs(published: dict, project: Path) -> None:
-    assert [(p.stage, p.runs, p.reasons) for p in _dvc.plan(project)] == [(stage, False, ()) for stage in STAGES]
 
 
 def test_bad_input_ends_the_run_with_its_message_and_code(published: dict, project: Path, run: Run) -> None:
@@ -224,19 +224,15 @@ def test_bad_input_ends_the_run_with_its_message_and_code(published: dict, proje
         edit_params(project, lambda v: v["datasets"]["figures"]["split"].update(test=["04"]))
 
 
-def test_unknown_recipe_and_no_project_are_said_at_once(
-    published: dict, project: Path, run: Run, tmp_path: Path
-) -> None:
-    done = run(project, "flows.cli", "plan", "nonsense", expect=3)
-    assert done.stderr == (
-        "error: params.yaml has no recipes.nonsense; it has: c3d, conv3d_autoencoder, gru_autoencoder, pix2pix\n"
-    )
-    done = run(tmp_path, "flows.cli", "plan", expect=3)
-    assert "is not inside a Rushes project" in done.stderr
+def test_unknown_recipe_and_no_project_are_said_at_once(project: Path, rushes: Rushes, tmp_path: Path) -> None:
+    _, said = rushes(project, "plan", "nonsense", expect=3)
+    assert said == f"error: params.yaml has no recipes.nonsense; it has: {', '.join(RECIPES)}\n"
+    _, said = rushes(tmp_path, "plan", expect=3)
+    assert "is not inside a Rushes project" in said
 
 
-def test_doctor_finds_a_working_project_fine(published: dict, project: Path, run: Run) -> None:
-    found = json.loads(run(project, "flows.cli", "doctor", "--json").stdout)
+def test_doctor_finds_a_working_project_fine(published: dict, project: Path, rushes: Rushes) -> None:
+    found = json.loads(rushes(project, "doctor", "--json")[0])
     assert [c["check"] for c in found] == [
         "python", "packages", "ffmpeg", "decoders", "devices", "data", "graph", "tracking",
     ]  # fmt: skip

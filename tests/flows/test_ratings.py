@@ -25,8 +25,8 @@ import pytest
 from flows import _tables
 from flows.publish import publish_recipe
 from tasks import assemble, params, predict, tracking
-from tests.flows.conftest import Run
-from tests.tasks import _rated
+from tests.flows.conftest import Run, Rushes
+from tests.tasks import _rated, _rated_films
 
 RECIPES = {"brightness": {"dataset": "films", "architecture": "tiny_rater"}}
 MODEL = "models:/rushes-brightness@champion"
@@ -54,7 +54,7 @@ def rated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield root
 
 
-def test_films_are_rated_on_the_command_line(rated: Path, run: Run) -> None:
+def test_films_are_rated_on_the_command_line(rated: Path, run: Run, rushes: Rushes) -> None:
     interval = tracking.load(MODEL).interval
     assert interval is not None
     meaning = (
@@ -76,14 +76,14 @@ def test_films_are_rated_on_the_command_line(rated: Path, run: Run) -> None:
     assert table[["subclips", "frames"]].to_numpy().tolist() == [[3, 15], [2, 9]]
     assert len(pd.read_csv(rated / "out/ratings.rejects.csv")) == 2
 
-    told = json.loads(run(rated, "flows.cli", "predict", MODEL, named[0], "--json").stdout)
+    told = json.loads(rushes(rated, "predict", MODEL, named[0], "--json")[0])
     assert [predict.brief(row) for row in told] == table.head(1).to_dict("records")
     assert [(s["start_seconds"], s["end_seconds"]) for s in told[0]["subclips"]] == [
         (0.08, 0.48), (0.48, 0.88), (0.88, 1.28),
     ]  # fmt: skip
 
-    done = run(rated, "flows.cli", "predict", "brightness", named[2], expect=3)
-    assert done.stderr.endswith("error: nothing could be rated; the reasons stand above\n")
+    _, said = rushes(rated, "predict", "brightness", named[2], expect=3)
+    assert said.endswith("error: nothing could be rated; the reasons stand above\n")
 
 
 @contextlib.contextmanager
@@ -136,15 +136,28 @@ def test_a_server_gives_the_same_ratings(rated: Path, environment: dict[str, str
             assert "does not match expected shape (-1, 5, 16, 16, 1)" in json.load(answer)["message"]
 
 
-def test_of_errors_the_lowest_is_the_best(rated: Path) -> None:
-    metrics = json.loads((rated / "data/evaluation/brightness/metrics.json").read_text())
-    mse = {name: answer["mse"]["value"] for name, answer in metrics["answers"].items()}
-    model = mse.pop("model")
-    best = min(mse, key=lambda name: mse[name])
-    [row] = _tables.scores(rated)
-    assert (row["metric"], row["score"]) == ("mse", f"{model:.2f}")
-    assert row["best baseline"] == f"{mse[best]:.2f} ({best})"
-    assert row["gain"] == f"{mse[best] - model:+.2f}"
+def test_of_errors_the_lowest_is_the_best_and_no_signal_is_said(tmp_path: Path) -> None:
+    seen = {"blind": (30, 0.0), "few": (3, 0.9), "sees": (30, 0.9)}  # films, and how much it sees of them
+    stages = {f"evaluate@{recipe}": {"outs": [{"path": f"data/evaluation/{recipe}"}]} for recipe in seen}
+    recipes = {recipe: {"dataset": "films", "architecture": "lrcn"} for recipe in [*seen, "not_judged"]}
+    (tmp_path / "params.yaml").write_text(_rated.settings(tmp_path, recipes).model_dump_json())
+    (tmp_path / "dvc.lock").write_text(json.dumps({"stages": stages}))
+    for recipe, (films, sees) in seen.items():
+        _rated_films.evaluation(tmp_path / "data/evaluation" / recipe, films, sees)
+    assert _tables.scores(tmp_path) == [
+        {
+            "recipe": "blind", "metric": "mse", "score": "0.99", "95% interval": "0.50 to 1.74",
+            "best baseline": "0.47 (frames_ridge)", "gain": "-0.52, no signal",
+        },
+        {
+            "recipe": "few", "metric": "mse", "score": "0.03", "95% interval": "0.01 to 0.07",
+            "best baseline": "0.12 (frames_ridge)", "gain": "+0.08, too few films to tell",
+        },
+        {
+            "recipe": "sees", "metric": "mse", "score": "0.04", "95% interval": "0.02 to 0.07",
+            "best baseline": "0.47 (frames_ridge)", "gain": "+0.43",
+        },
+    ]  # fmt: skip
 
 
 def test_on_other_films_the_champion_is_judged_again(rated: Path) -> None:
