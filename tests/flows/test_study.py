@@ -24,6 +24,7 @@ from tasks import params
 from tests.flows.conftest import ROOT, Run
 
 OUT = "data/studies/kernel_depth-tiny.json"
+AWAY = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}  # nobody listens: a store that is there takes its time
 SIDE, FRAMES = 16, 16
 PARAMS = """\
 rendered: {}
@@ -111,13 +112,13 @@ def _workspace(project: Path) -> dict[str, str]:
 
 
 def _study_json(project: Path, run: Run, *arguments: str) -> dict:
-    return json.loads(run(project, "flows.cli", "study", "kernel-depth", "--json", *arguments).stdout)
+    return json.loads(run(project, "flows.cli", "study", "kernel-depth", "--json", *arguments, **AWAY).stdout)
 
 
 @pytest.fixture(scope="module")
 def studied(project: Path, run: Run) -> dict:
     command = ["flows.cli", "study", "kernel-depth", "--json", "--depths", "1,5,3,7", "--seeds", "1"]
-    done = run(project, *command, expect=1, TINY_DEPTH_KILLED="5")
+    done = run(project, *command, expect=1, TINY_DEPTH_KILLED="5", **AWAY)
     assert done.stderr.endswith(
         "error: tiny-kernel-depth-5-seed-0 failed: it was ended by SIGKILL; the machine may have run out of memory; the"
         " others are in the report, and the same command tries again\n"
@@ -184,8 +185,8 @@ def test_what_is_interrupted_leaves_the_workspace_alone_and_keeps_what_it_found(
     before = _workspace(project)
     command = ["study", "kernel-depth", "--depths", "7,5", "--seeds", "1", "--steps", "1000000"]
     with subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", *command], cwd=project, env=environment, text=True, stderr=subprocess.PIPE,
-        preexec_fn=_hears_ctrl_c,
+        [sys.executable, "-m", "flows.cli", *command], cwd=project, env=environment | AWAY, text=True,
+        stderr=subprocess.PIPE, preexec_fn=_hears_ctrl_c,
     ) as process:  # fmt: skip
         assert process.stderr is not None
         for line in process.stderr:
