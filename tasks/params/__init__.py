@@ -13,19 +13,23 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field, ValidationError, model_validator
 
 from tasks.params.datasets import Clips, Dataset, Frames, GroupRule, Ratings, Shots, Split, SplitLists, Subclips
+from tasks.params.operations import Batch, Inbox, Promotion
 from tasks.params.recipes import Augment, Evaluation, Optimizer, Recipe, Training
 from tasks.params.rendered import Rendered, RenderedActions, RenderedDirections, RenderedStreets, RenderedTrailers
 from tasks.params.section import Name, Section
 
 __all__ = [
     "Augment",
+    "Batch",
     "Clips",
     "Dataset",
     "Evaluation",
     "Frames",
     "GroupRule",
+    "Inbox",
     "Optimizer",
     "Params",
+    "Promotion",
     "Ratings",
     "Recipe",
     "Rendered",
@@ -45,6 +49,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+OPERATIONS = {"inboxes", "batches", "promotion"}  # no stage of dvc.yaml depends on them
 
 
 class Report(Section):
@@ -57,6 +62,9 @@ class Params(Section):
     datasets: dict[Name, Dataset]
     recipes: dict[Name, Recipe]
     report: Report = Report()
+    inboxes: dict[Name, Inbox] = {}
+    batches: dict[Name, Batch] = {}
+    promotion: Promotion = Promotion()
 
     @model_validator(mode="after")
     def _references(self) -> Params:
@@ -76,6 +84,12 @@ class Params(Section):
 
     def rendering(self, name: str) -> Rendered:
         return _pick(self.rendered, name, "rendered")
+
+    def inbox(self, name: str) -> Inbox:
+        return _pick(self.inboxes, name, "inboxes")
+
+    def batch(self, name: str) -> Batch:
+        return _pick(self.batches, name, "batches")
 
 
 def _pick(section: dict[str, T], name: str, where: str) -> T:
@@ -107,7 +121,7 @@ def _absent(found: Params) -> Iterator[str]:
     parts += [(f"recipes.{name}.", recipe) for name, recipe in found.recipes.items()]
     for where, part in parts:
         for key in type(part).model_fields:
-            if key not in part.model_fields_set:
+            if key not in part.model_fields_set and not (part is found and key in OPERATIONS):
                 value = part.model_dump(mode="json", include={key})[key]
                 yield f"{where}{key}: {json.dumps(value)}"
 
