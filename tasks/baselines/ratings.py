@@ -33,6 +33,8 @@ GRID = 4
 PACE = ("cuts_per_minute", "brightness", "motion")
 ALPHAS = tuple(float(10.0 ** (k / 2)) for k in range(-4, 13))  # of features of variance 1: hardly any to all shrinking
 LEFT_OUT_ONE_BY_ONE, LEFT_OUT_PARTS = 100, 20  # films, and parts of more
+SQUARED_ERROR = "neg_mean_squared_error"
+ROUNDING = 1e-9  # errors that differ by less are equal: which is the least of them depends on the machine
 FEWEST_FILMS = 3  # below, leaving one out leaves nothing to choose by
 
 
@@ -159,11 +161,11 @@ def ridge(train_ND: Floats, score_N: Floats, test_MD: Floats) -> tuple[Floats, f
     """Ridge regression: the score of every test row, float64 (M,), and the alpha it was fitted with.
 
     Features are standardised on the training rows; one that does not vary there is left out. Alpha is the one of
-    `ALPHAS` with the least squared error of the training rows, each left out in turn, or of many a twentieth. Fewer
-    than three rows, or no feature that varies: the training mean, and None.
+    `ALPHAS` with the least squared error of the training rows, each left out in turn, or of many a twentieth; of equals,
+    the smallest. Fewer than three rows, or no feature that varies: the training mean, and None.
     """
-    from sklearn.linear_model import RidgeCV
-    from sklearn.model_selection import KFold, LeaveOneOut
+    from sklearn.linear_model import Ridge
+    from sklearn.model_selection import KFold, LeaveOneOut, cross_val_score
     from threadpoolctl import threadpool_limits
 
     mean, deviation = train_ND.mean(axis=0), train_ND.std(axis=0)
@@ -171,9 +173,14 @@ def ridge(train_ND: Floats, score_N: Floats, test_MD: Floats) -> tuple[Floats, f
     if len(train_ND) < FEWEST_FILMS or not varies.any():
         return np.full(len(test_MD), float(score_N.mean())), None
     train, test = (((x - mean)[:, varies] / deviation[varies]) for x in (train_ND, test_MD))
-    # RidgeCV's own formula for leaving one out divides 0 by 0 where there are more features than rows.
+    # Not RidgeCV: its formula for leaving one out divides 0 by 0 where there are more features than rows.
     parts = LeaveOneOut() if len(train) <= LEFT_OUT_ONE_BY_ONE else KFold(LEFT_OUT_PARTS)
     with threadpool_limits(1):  # sums over threads come in any order
-        fitted: Any = RidgeCV(alphas=ALPHAS, cv=parts, scoring="neg_mean_squared_error").fit(train, score_N)
-        predicted: Floats = np.asarray(fitted.predict(test), np.float64)
-    return predicted, float(fitted.alpha_)
+        errors = {
+            alpha: -float(cross_val_score(Ridge(alpha), train, score_N, cv=parts, scoring=SQUARED_ERROR).mean())
+            for alpha in ALPHAS
+        }
+        bound = min(errors.values()) * (1.0 + ROUNDING)
+        alpha = min(alpha for alpha, error in errors.items() if error <= bound)
+        predicted: Floats = np.asarray(Ridge(alpha).fit(train, score_N).predict(test), np.float64)
+    return predicted, alpha
