@@ -62,6 +62,10 @@ def run_stage(a: argparse.Namespace) -> None:
 
             assemble.run(p.dataset(a.name), a.frames, a.out)
         case "train":
+            from tasks import torchrun
+
+            if torchrun.wanted():
+                sys.exit(torchrun.start(sys.argv[1:]))
             from tasks import cpu, train
 
             cpu.keep_freed_memory()

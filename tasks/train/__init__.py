@@ -5,10 +5,14 @@ While it trains, everything stands in the state folder; the run folder appears w
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.util
+import itertools
+import os
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +22,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.strategies.strategy import Strategy
 
 import models
-from tasks import cpu, model_input
+from tasks import cpu, model_input, torchrun
 from tasks.exits import DivergedError
 from tasks.files import sha256_of
 from tasks.params import Recipe, Training
@@ -52,7 +56,7 @@ def run(name: str, recipe: Recipe, frames: Path, clips: Path, out: Path, timing:
     data = open_data(frames, clips)
     described = model_input.read(clips)
     _check(t, len(data.train))
-    say = functools.partial(tell, f"train {name}")
+    say = functools.partial(tell, f"train {name}") if torchrun.is_first() else lambda _: None
     check_answers(recipe, data, say)
     twin = open_twin(recipe, frames, clips, say)
     settings = {
@@ -68,28 +72,54 @@ def run(name: str, recipe: Recipe, frames: Path, clips: Path, out: Path, timing:
         settings["labels"] = data.train.labels  # their order is that of the answers
     if twin is not None:
         settings["twin"] = twin.train.data_sha256
-    with checkpoints.only_trainer(state):
-        goes_on = checkpoints.claim(state, settings, say)
+    with _held(state, settings, [out, timing], say) as goes_on:
         key = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()
         start = RunStart(state / "tracking", key, name, _parameters(recipe, data), data.train.data_sha256, goes_on)
-        for torn in [*out.parent.glob(f".{out.name}.*"), *timing.parent.glob(f".{timing.stem}.*")]:
-            shutil.rmtree(torn) if torn.is_dir() else torn.unlink()  # of a process killed while it wrote
         job = Job(name, recipe, described, data, twin, out, timing, state, precision, start)
         fabric = lightning_fabric.Fabric(
-            accelerator=t.accelerator, devices=t.devices, precision=precision, strategy=_strategy(recipe, data)
+            accelerator=t.accelerator,
+            devices=_here(t),
+            num_nodes=t.devices // _here(t),
+            precision=precision,
+            strategy=_strategy(recipe, data),
         )
         trouble = fabric.launch(functools.partial(work, job=job))  # as an argument, Fabric would take it apart
         if trouble is not None:
             raise DivergedError(trouble)
-        checkpoints.clear(state)
+        if torchrun.is_first():
+            checkpoints.clear(state)
+
+
+@contextlib.contextmanager
+def _held(state: Path, settings: dict[str, Any], outs: list[Path], say: Callable[[str], None]) -> Iterator[bool]:
+    """The state folder, held and made to belong to `settings`; whether a training goes on in it. Of the processes that
+    torchrun started the first alone does so."""
+    if not torchrun.is_first():
+        yield False
+        return
+    with checkpoints.only_trainer(state):
+        goes_on = checkpoints.claim(state, settings, say)
+        for torn in itertools.chain.from_iterable(out.parent.glob(f".{out.stem}.*") for out in outs):
+            shutil.rmtree(torn) if torn.is_dir() else torn.unlink()  # of a process killed while it wrote
+        yield goes_on
+
+
+def _here(t: Training) -> int:
+    """How many of the training's processes run on this machine."""
+    return int(os.environ["LOCAL_WORLD_SIZE"]) if torchrun.started() else t.devices
 
 
 def _check(t: Training, clips: int) -> None:
     if t.batch_clips % t.devices:
         raise ValueError(f"training.batch_clips is {t.batch_clips}, which {t.devices} devices cannot share evenly")
-    if t.accelerator == "cuda" and torch.cuda.device_count() < t.devices:
+    if torchrun.started() and int(os.environ["WORLD_SIZE"]) != t.devices:
         raise ValueError(
-            f"training asks for {t.devices} CUDA device(s), and torch {torch.__version__} sees"
+            f"torchrun starts {os.environ['WORLD_SIZE']} processes on all machines together, and training.devices is"
+            f" {t.devices}; make them equal"
+        )
+    if t.accelerator == "cuda" and torch.cuda.device_count() < _here(t):
+        raise ValueError(
+            f"training asks for {_here(t)} CUDA device(s) here, and torch {torch.__version__} sees"
             f" {torch.cuda.device_count()}; set training.accelerator to cpu or auto"
         )
     assert clips > 0
@@ -105,11 +135,13 @@ def precision_of(t: Training) -> Literal["32-true", "bf16-mixed"]:
 
 
 def _strategy(recipe: Recipe, data: Data) -> Strategy | str:
-    """Processes are spawned, not this command started anew: a stage has effects that must happen once."""
+    """Processes are spawned, unless torchrun has started them: Fabric would start this command anew, and a stage has
+    effects that must happen once."""
     if recipe.training.devices == 1:
         return "auto"
     parts = models.build(recipe.architecture, **config_of(recipe, data.train)).parts
-    return DDPStrategy(start_method="spawn", find_unused_parameters=len(parts) > 1)
+    start: Literal["popen", "spawn"] = "popen" if torchrun.started() else "spawn"
+    return DDPStrategy(start_method=start, find_unused_parameters=len(parts) > 1)
 
 
 def _code_sha256(architecture: str) -> str:

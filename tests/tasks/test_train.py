@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -21,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tasks import cpu, modelio, tracking, train
+from tasks import cpu, modelio, torchrun, tracking, train
 from tasks.clips import ClipDataset
 from tasks.exits import DivergedError
 from tasks.files import sha256_of, write_json
@@ -453,6 +454,43 @@ def test_two_processes_train_as_one_and_go_on_after_a_kill(
             torch.testing.assert_close(tensor, one[name], rtol=1e-3, atol=1e-5)
             assert torch.equal(tensor, killed[name])
     assert json.loads((tmp_path / "two" / "timing.json").read_text())["devices"] == 2
+
+
+@pytest.mark.torture
+def test_torchrun_on_two_machines_trains_to_the_last_bit_what_two_processes_of_one_do(
+    data: Path, tmp_path: Path
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+    def command(name: str, *launcher: str) -> list[str]:
+        arguments = ["-m", "tests.tasks._two", str(data), str(tmp_path / name), "2", "tiny_autoencoder"]
+        return [sys.executable, *launcher, *arguments]
+
+    subprocess.run(command("spawned"), cwd=ROOT, env=environment, timeout=300, check=True)
+    options = ("--nnodes", "2", "--nproc-per-node", "1", "--rdzv-backend", "c10d")
+    machine = command("torchrun", "-m", "torch.distributed.run", *options, "--rdzv-endpoint", f"127.0.0.1:{port}")
+    machines = [subprocess.Popen(machine, cwd=ROOT, env=environment) for _ in range(2)]
+    assert [one.wait(timeout=300) for one in machines] == [0, 0]
+    spawned, started = (tmp_path / name / "run" / modelio.WEIGHTS for name in ("spawned", "torchrun"))
+    assert sha256_of(spawned) == sha256_of(started)
+    assert not list((tmp_path / "torchrun" / "state" / "tiny").glob("step_*"))
+
+
+def test_what_torchrun_is_told_wrongly_is_said(monkeypatch: pytest.MonkeyPatch, data: Path, tmp_path: Path) -> None:
+    monkeypatch.setenv("RUSHES_TORCHRUN", "--nodes 2")
+    assert torchrun.wanted()
+    with pytest.raises(ValueError, match=r"RUSHES_TORCHRUN is '--nodes 2'; it takes the options of torchrun"):
+        torchrun.start(["train", "tiny"])
+    for name, value in {"TORCHELASTIC_RUN_ID": "1", "RANK": "1", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    assert not torchrun.wanted()
+    with pytest.raises(
+        ValueError, match=r"torchrun starts 4 processes on all machines together, and training.devices is 2"
+    ):
+        train_tiny(data, tmp_path, devices=2)
 
 
 def test_precision_auto_is_what_the_hardware_has(monkeypatch: pytest.MonkeyPatch) -> None:
