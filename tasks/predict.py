@@ -85,10 +85,9 @@ def predict(
     rejects: list[new_footage.Reject] = []
     for name, root, source in _each(paths, paths if named is None else named, rejects):
         try:
-            trailer = _Trailer(name, root, source, model.input, say)
-            rows.append(_rated(model, trailer, batch_clips))
-            say(f"{name}: {rows[-1]['rating']:.2f}, from {len(rows[-1]['subclips'])} subclip(s)")
-            reasons = new_footage.without_clips(trailer.input, trailer.subclips, trailer.counts) + trailer.left_out
+            row, reasons = one(model, name, root, source, batch_clips, say)
+            rows.append(row)
+            say(f"{name}: {row['rating']:.2f}, from {len(row['subclips'])} subclip(s)")
             rejects += [{"path": name, "stage": STAGE, "reason": reason} for reason in reasons]
         except media.MediaError as error:
             rejects.append({"path": name, "stage": STAGE, "reason": error.reason})
@@ -145,20 +144,16 @@ def in_words(model: Model) -> str:
     )
 
 
-def clips_of(input_: dict[str, Any], path: Path) -> NDArray[np.uint8]:
-    """All clips of one trailer as the model takes them, uint8 (N, T, H, W, C): what a server that serves it is sent.
+def batches_of(input_: dict[str, Any], root: Path, source: footage.Source) -> Generator[new_footage.Batch]:
+    """The clips of one trailer, a few at a time, as `predict` shows them to the model.
 
     Args:
         input_: how footage is read for the model (`model.json`'s section of that name).
 
     Raises:
-        ValueError: `path` cannot be used; the message says why.
+        MediaError, TooShortError: it cannot be used.
     """
-    rejects: list[new_footage.Reject] = []
-    for root, source in new_footage.sources([path], STAGE, rejects):
-        trailer = _Trailer(source.path, root, source, input_, lambda _: None)
-        return np.concatenate([clips for _, _, clips in trailer.batches(BATCH_CLIPS)])
-    raise ValueError(f"{path}: {rejects[0]['reason']}")
+    return _Trailer(source.path, root, source, input_, lambda _: None).batches(BATCH_CLIPS)
 
 
 class _Trailer:
@@ -217,6 +212,33 @@ class _Trailer:
             if place in self.ratings and start_seconds <= start < end_seconds
         ]
         return statistics.fmean(means) if means else None
+
+
+def one(
+    model: Model,
+    name: str,
+    root: Path,
+    source: footage.Source,
+    batch_clips: int = BATCH_CLIPS,
+    say: Callable[[str], object] = lambda _: None,
+) -> tuple[dict[str, Any], list[str]]:
+    """Rate one trailer.
+
+    Args:
+        name: what it is called in the row and in what is told.
+        root: the folder that the source's path starts at.
+
+    Returns:
+        Its row, as `predict` gives it; and of each subclip that has no rating, why.
+
+    Raises:
+        MediaError: the source does not decode.
+        TooShortError: it has no subclip, or no subclip has a clip.
+        ValueError: the model answers with NaN or infinity.
+    """
+    trailer = _Trailer(name, root, source, model.input, say)
+    row = _rated(model, trailer, batch_clips)
+    return row, new_footage.without_clips(trailer.input, trailer.subclips, trailer.counts) + trailer.left_out
 
 
 def _rated(model: Model, trailer: _Trailer, batch_clips: int) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from filelock import FileLock, Timeout
 
 from tasks.exits import UnreachableError
 from tasks.files import write_json
-from tasks.tracking.store import connected, experiment_id, prepare, require_reachable, tracking_uri
+from tasks.tracking import artifacts
+from tasks.tracking.store import connected, experiment_id, require_reachable, tracking_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -93,15 +94,11 @@ def deliver(folder: Path, uri: str) -> str | None:
 
 
 def _attempt(folder: Path, done: dict[str, Any], events: list[tuple[dict[str, Any], int]]) -> str | None:
-    prepare()
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
     try:
         with connected(done["uri"]) as client:
             _send(client, folder, done, events)
-    except (MlflowException, SQLAlchemyError) as error:
-        return f"{done['uri']} refused: {error!s:.300}"
+    except ValueError as error:  # it refused
+        return str(error)
     return None
 
 
@@ -137,6 +134,7 @@ def _send_one(client: MlflowClient, run_id: str, folder: Path, event: dict[str, 
         case "parameters":
             client.log_batch(run_id, tags=[RunTag(f"rushes.{k}", v) for k, v in event["values"].items()])
         case "file":
+            artifacts.require_reachable(client.get_run(run_id).info.artifact_uri)
             client.log_artifact(run_id, str(folder / event["path"]), event["folder"] or None)
         case "resume":
             client.update_run(run_id, status="RUNNING")

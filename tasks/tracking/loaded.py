@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks import cpu
+from tasks.tracking import artifacts
 from tasks.tracking.catalogue import list_models
 from tasks.tracking.store import connected, prepare, tracking_uri
 from tasks.tracking.versions import CHAMPION, INTERVAL, SIGNAL, pick
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from tasks.tracking.companions import Function
     from tasks.tracking.describing import Describer
 
-_URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
+ADDRESS = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def load(uri: str) -> Loaded:
         ValueError: not such an address, or nothing stands there.
         UnreachableError: the store does not answer.
     """
-    match = _URI.fullmatch(uri)
+    match = ADDRESS.fullmatch(uri)
     if match is None:
         raise ValueError(
             f"{uri!r} is not the address of a model; write models:/NAME@ALIAS, models:/NAME/VERSION, or a recipe"
@@ -163,6 +164,7 @@ def load(uri: str) -> Loaded:
 
         version = pick(client, match["name"], match["alias"], match["version"])
         address = client.get_model_version_download_uri(version.name, version.version)
+        artifacts.require_reachable(address)
         folder = Path(tempfile.mkdtemp(prefix="rushes-model-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         path = mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=str(folder), tracking_uri=store)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import socket
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +14,12 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 
 from tasks.exits import UnreachableError
+from tasks.tracking import artifacts
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "rushes"
-CONNECT_SECONDS = 3.0
 _SQLITE = "sqlite:///"
 # A store that is away must be noticed in seconds; by default MLflow tries for minutes.
 _SETTINGS = {
@@ -31,6 +30,7 @@ _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",  # what is loaded here was exported here, without pickle
+    **artifacts.SETTINGS,
 }
 # Warnings about MLflow's own code, which its user can do nothing about.
 _NOISE = ("The ``noload`` loader strategy is deprecated", ".*Any type hint is inferred as AnyType")
@@ -60,12 +60,10 @@ def prepare() -> None:
 
 def require_reachable(uri: str) -> None:
     """Raise `UnreachableError` within seconds if nobody listens at an http(s) store."""
-    parts = urlsplit(uri)
-    if parts.scheme not in {"http", "https"}:
+    if urlsplit(uri).scheme not in {"http", "https"}:
         return
-    address = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
     try:
-        socket.create_connection(address, CONNECT_SECONDS).close()
+        artifacts.connect(uri)
     except OSError as error:
         raise UnreachableError(f"{_away(uri)} ({error})") from error
 
@@ -87,7 +85,8 @@ def connected(uri: str) -> Iterator[MlflowClient]:
     """A client of the store, made ready where it is the local one.
 
     Raises:
-        UnreachableError: the store does not answer, now or while the block runs.
+        UnreachableError: the store, or what keeps its artifacts, does not answer, now or while the block runs.
+        ValueError: either refuses.
     """
     require_reachable(uri)
     prepare()
@@ -101,9 +100,13 @@ def connected(uri: str) -> Iterator[MlflowClient]:
     except MlflowException as error:
         if "API request to" in str(error) or "database is locked" in str(error):
             raise UnreachableError(f"{_away(uri)} ({error!s:.200})") from error
+        if "s3://" in str(error):
+            raise artifacts.in_words(error) from error
         raise ValueError(f"the tracking store {uri} refused: {error!s:.400}") from error
     except SQLAlchemyError as error:
         raise UnreachableError(f"{_away(uri)} ({error!s:.200})") from error
+    except artifacts.errors() as error:
+        raise artifacts.in_words(error) from error
 
 
 def _create(uri: str) -> None:
@@ -120,13 +123,12 @@ def _create(uri: str) -> None:
 
 
 def experiment_id(client: MlflowClient, uri: str) -> str:
-    """The experiment all runs stand in; artifacts of a SQLite store lie beside it."""
+    """The experiment all runs stand in. Where its artifacts lie is settled when it is made (`artifacts.location`)."""
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(EXPERIMENT)
     if found is None:
-        folder = database_folder(uri)
-        location = None if folder is None else (folder / "artifacts").as_uri()
+        location = artifacts.location(uri, database_folder(uri))
         try:
             return client.create_experiment(EXPERIMENT, artifact_location=location)
         except MlflowException as error:

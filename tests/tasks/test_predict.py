@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
-from tasks import assemble, model_input, new_footage, predict, sample, subclips
+from tasks import assemble, model_input, new_footage, predict, sample, serving, subclips
 from tasks.clips import ClipDataset
 from tasks.evaluate import rating_tables
 from tasks.footage import source_id
@@ -52,6 +52,7 @@ class Rater:
     """The rater of the tests' films, as if it was registered."""
 
     uri, recipe, kind, score_range = "models:/rushes-rated@champion", "rated", "regress", (0.0, 10.0)
+    inputs = tuple(range(T))
 
     def __init__(self, interval: dict[str, Any] | None = None, signal: bool | None = True, enough: bool = True) -> None:
         self.input, self.interval, self.signal = model_input.describe(RULES, T), interval, None
@@ -191,7 +192,7 @@ def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
         predict.predict(broken, [tmp_path / "a.mp4"])
     (tmp_path / "text.mp4").write_text("not a film")
     with pytest.raises(ValueError, match=r"text\.mp4: holds text, not a video"):
-        predict.clips_of(Rater().input, tmp_path / "text.mp4")
+        serving.clips_of(Rater(), tmp_path / "text.mp4")
 
 
 class Bright(Rater):
@@ -259,7 +260,7 @@ def test_clips_are_byte_for_byte_those_of_the_data_set(films: Path, tmp_path: Pa
         mine = np.flatnonzero(test.table["source"] == source_id(name))
         assert len(mine)
         lengths |= set(test.table["length"].iloc[mine])
-        found = predict.clips_of(model_input.read(clips)["input"], films / name)
+        found = serving.clips_of(Bright(model_input.read(clips)["input"]), films / name).clips
         np.testing.assert_array_equal(found, test.clips(mine), err_msg=name)
         assert found.any(axis=(2, 3, 4)).sum() == test.table["length"].iloc[mine].sum()  # the rest is filled up
     test.table["film"] = test.table["source"]
