@@ -147,5 +147,7 @@ def _rendered(model: Renderer, first: Frame, second: Frame, shares: list[float])
     for place in range(0, len(shares), at_once):
         times = shares[place : place + at_once]
         made = np.concatenate([model.render(np.ascontiguousarray(pair[..., k]), times)[0] for k in layers], axis=-1)
+        if not np.isfinite(made).all():
+            raise ValueError("the model renders a picture with NaN or infinity; train it again")
         for picture in made:
             yield np.rint(picture.clip(0.0, 1.0) * 255).astype(np.uint8)

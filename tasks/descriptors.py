@@ -98,27 +98,33 @@ class Parts:
             del self._there[key]
             return None
         self._used.add(path)
-        return _read(path)
+        return read_part(path)
 
     def write(self, key: str, described: Iterable[Described], counts: new_footage.Counts) -> Part:
         """Write the descriptors as they come; `counts` is read when all have come."""
-        import pyarrow.parquet as pq
-
-        plain, writer = self.folder / f"{key}.parquet", None
-        with files.replacing(plain) as temporary:
-            try:
-                for table in map(_table, described):
-                    writer = writer or pq.ParquetWriter(temporary, table.schema)
-                    writer.write_table(table)
-                assert writer is not None
-                writer.add_key_value_metadata({"frames": str(counts.frames), "clips": str(counts.clips)})
-            finally:
-                if writer is not None:
-                    writer.close()
+        plain = self.folder / f"{key}.parquet"
+        write_part(plain, described, counts)
         path = plain.replace(self.folder / f"{key}.{files.sha256_of(plain)}.parquet")
         self._there[key] = path
         self._used.add(path)
-        return _read(path)
+        return read_part(path)
+
+
+def write_part(path: Path, described: Iterable[Described], counts: new_footage.Counts) -> None:
+    """Write the descriptors of one source as they come, atomically; `counts` is read when all have come."""
+    import pyarrow.parquet as pq
+
+    writer = None
+    with files.replacing(path) as temporary:
+        try:
+            for table in map(_table, described):
+                writer = writer or pq.ParquetWriter(temporary, table.schema)
+                writer.write_table(table)
+            assert writer is not None
+            writer.add_key_value_metadata({"frames": str(counts.frames), "clips": str(counts.clips)})
+        finally:
+            if writer is not None:
+                writer.close()
 
 
 def _table(described: Described) -> pa.Table:
@@ -133,7 +139,8 @@ def _table(described: Described) -> pa.Table:
     })  # fmt: skip
 
 
-def _read(path: Path) -> Part:
+def read_part(path: Path) -> Part:
+    """What `write_part` wrote."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as part:

@@ -92,14 +92,14 @@ def features(
 
     _check(out, stride_frames, batch_clips)
     settings = Settings(stride_frames, per_clip, batch_clips, cpu.settled_precision(precision))
-    about = _about(model, settings)
+    told = about(model, settings)
     rejects: list[new_footage.Reject] = []
     found = new_footage.sources(paths, STAGE, rejects)
     say(f"a clip every {stride_frames} frames, precision {settings.precision}, on the CPU")
-    with Parts(out, about).held() as parts:
+    with Parts(out, told).held() as parts:
         rows = _all(_Work(model, settings, parts, say), found, rejects)
         if rows:
-            descriptors.write_table(out, rows, about, per_clip)
+            descriptors.write_table(out, rows, told, per_clip)
         refused = out.with_suffix(".rejects.csv")
         write_csv(pd.DataFrame(rejects, columns=new_footage.REJECT_COLUMNS), refused)
     if rejects:
@@ -117,7 +117,7 @@ def _check(out: Path, stride_frames: int, batch_clips: int) -> None:
             raise ValueError(f"{name} is {value}; it must be 1 or more")
 
 
-def _about(model: Model, settings: Settings) -> dict[str, Any]:
+def about(model: Model, settings: Settings) -> dict[str, Any]:
     """All that decides a descriptor besides the footage: the table's metadata."""
     return {
         "model": model.recipe,
@@ -180,24 +180,48 @@ def _identity(root: Path, source: footage.Source) -> tuple[object, ...]:
 
 
 def _one(work: _Work, root: Path, source: footage.Source, key: str) -> Part:
-    """One source: frames are decoded while the model computes, and no more than a few batches of clips are held."""
-    counts, settings = new_footage.Counts(), work.settings
+    counts = new_footage.Counts()
 
     def lost(image: str) -> None:
         work.say(f"{source.path}: {image} is left out")
 
-    batches = new_footage.clip_batches(
-        root, source, work.model.input, settings.stride_frames, settings.batch_clips, counts, lost
-    )
-
-    def described() -> Iterator[Described]:
-        for numbers, seconds, clip_BTHWC in new_footage.ahead(batches, AHEAD_BATCHES):
-            yield numbers, seconds, _finite(work.model, work.model.describe(clip_BTHWC, settings.precision))
-
-    rows = _normalised(described()) if settings.per_clip else _averaged(described())
-    part = work.parts.write(key, rows, counts)
+    part = work.parts.write(key, described(work.model, work.settings, root, source, counts, lost), counts)
     work.say(f"{source.path}: {part.frames} frames, {part.clips} clip(s)")
     return part
+
+
+def described(
+    model: Model,
+    settings: Settings,
+    root: Path,
+    source: footage.Source,
+    counts: new_footage.Counts,
+    lost: Callable[[str], None],
+) -> Iterator[Described]:
+    """The descriptors of one source, of length 1: of every clip with `per_clip`, else one of them all.
+
+    Frames are decoded while the model computes, and no more than a few batches of clips are held.
+
+    Args:
+        root: the folder that the source's path starts at.
+        settings: its precision has to be settled: `32` or `bf16`.
+        counts: is filled while this goes on.
+        lost: told of images of a folder that do not decode.
+
+    Raises:
+        MediaError: the source does not decode.
+        TooShortError: it has fewer frames than the model's clip.
+        ValueError: the model answers with NaN or infinity.
+    """
+    batches = new_footage.clip_batches(
+        root, source, model.input, settings.stride_frames, settings.batch_clips, counts, lost
+    )
+
+    def answers() -> Iterator[Described]:
+        for numbers, seconds, clip_BTHWC in new_footage.ahead(batches, AHEAD_BATCHES):
+            yield numbers, seconds, _finite(model, model.describe(clip_BTHWC, settings.precision))
+
+    return _normalised(answers()) if settings.per_clip else _averaged(answers())
 
 
 def _finite(model: Model, descriptors_BD: NDArray[np.float32]) -> NDArray[np.float32]:

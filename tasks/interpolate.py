@@ -56,7 +56,7 @@ def interpolate(
     """
     import pandas as pd
 
-    _check(model, times)
+    check(model, times)
     rejects: list[new_footage.Reject] = []
     found = list(new_footage.sources(paths, STAGE, rejects))
     single = _is_file(out)
@@ -68,7 +68,7 @@ def interpolate(
             name = new_footage.free_name(source.source, {row["source"] for row in results})
             path = out if single else out / f"{name}.mp4"
             try:
-                results.append({"source": name} | _one(model, root, source, path, times, slow, say))
+                results.append({"source": name} | one(model, root, source, path, times, slow, say))
             except media.MediaError as error:
                 if single:
                     raise
@@ -82,7 +82,8 @@ def interpolate(
     return results
 
 
-def _check(model: Model, times: int) -> None:
+def check(model: Model, times: int) -> None:
+    """Raise a ValueError if the model cannot make a video with `times` frames of one."""
     if not 2 <= times <= MOST_TIMES:
         raise ValueError(f"times is {times}; from 2 to {MOST_TIMES} frames can be made of one")
     new_footage.require_kind(model, "interpolate")
@@ -119,10 +120,22 @@ def _check_single(out: Path, found: list[tuple[Path, footage.Source]], rejects: 
         raise ValueError(f"{len(found)} sources ({some}, ...) do not fit into one video {out}; name a folder instead")
 
 
-def _one(
+def one(
     model: Model, root: Path, source: footage.Source, out: Path, times: int, slow: bool, say: Callable[[str], object]
 ) -> dict[str, Any]:
-    """One source: decoded, rendered and encoded at the same time, two of its frames in memory."""
+    """One source, as in `interpolate`: decoded, rendered and encoded at the same time, two of its frames in memory.
+
+    Args:
+        root: the folder that the source's path starts at.
+        out: the .mp4 to write.
+
+    Returns:
+        The columns of `RESULTS` behind `source`.
+
+    Raises:
+        MediaError: the source does not decode, or has no two frames.
+        ValueError: `out` is the source itself.
+    """
     if out.exists() and out.samefile(root / source.path):
         raise ValueError(f"{out} is the footage itself; write to another file")
     if source.frames < 2:

@@ -82,7 +82,8 @@ def reconstruct(
     for root, source in new_footage.sources(paths, STAGE, rejects):
         name = new_footage.free_name(source.source, {row["source"] for row in results})
         try:
-            results.append(_one(model, root, source, name, out, batch_windows))
+            video, errors = out / f"{name}.mp4", out / f"{name}.errors.csv"
+            results.append({"source": name} | one(model, root, source, video, errors, batch_windows))
             say(f"{source.path}: {results[-1]['frames']} frames, {results[-1]['psnr_db']:.2f} dB")
         except media.MediaError as error:
             rejects.append({"path": source.path, "stage": STAGE, "reason": error.reason})
@@ -95,8 +96,28 @@ def reconstruct(
     return results
 
 
-def _one(model: Model, root: Path, source: footage.Source, name: str, out: Path, batch_windows: int) -> dict[str, Any]:
-    """One source: the video is encoded while the model answers, so no more than a few windows are in memory."""
+def one(
+    model: Model,
+    root: Path,
+    source: footage.Source,
+    video: Path,
+    errors_csv: Path,
+    batch_windows: int = BATCH_WINDOWS,
+) -> dict[str, Any]:
+    """One source: the video is encoded while the model answers, so no more than a few windows are in memory.
+
+    Args:
+        root: the folder that the source's path starts at.
+        video: the .mp4 to write; `errors_csv`: the table to write.
+
+    Returns:
+        The columns of `RESULTS` behind `source`.
+
+    Raises:
+        MediaError: the source does not decode.
+        TooShortError: it has fewer frames than the model's clip.
+        ValueError: the model answers with NaN or infinity.
+    """
     import pandas as pd
 
     rate = new_footage.frames_per_second(model.input, source)
@@ -104,18 +125,19 @@ def _one(model: Model, root: Path, source: footage.Source, name: str, out: Path,
 
     def panels() -> Iterator[NDArray[np.uint8]]:
         for taken, output in _answers(model, _frames(model, root, source), batch_windows):
+            if not np.isfinite(output).all():
+                raise ValueError(f"{model.uri} rebuilds a frame with NaN or infinity; train it again")
             mse = float(metrics.frame_mse(taken.frame[None, None], output[None, None])[0, 0])
             row = {"frame": len(errors), "source_frame": taken.source_frame, "time_seconds": taken.time_seconds}
             errors.append(row | {"mse": mse, "psnr_db": float(metrics.psnr_db(mse))})
             answer = np.rint(output.clip(0.0, 1.0) * 255).astype(np.uint8)
             yield pictures.panels(taken.frame, answer, ERROR_SCALE)
 
-    media.encode_video(panels(), out / f"{name}.mp4", frames_per_second=rate)
-    write_csv(pd.DataFrame(errors), out / f"{name}.errors.csv")
+    media.encode_video(panels(), video, frames_per_second=rate)
+    write_csv(pd.DataFrame(errors), errors_csv)
     worst = max(errors, key=lambda row: float(row["mse"]))
     mse = float(np.mean([row["mse"] for row in errors]))
     values = (
-        name,
         source.path,
         len(errors),
         mse,
@@ -124,7 +146,7 @@ def _one(model: Model, root: Path, source: footage.Source, name: str, out: Path,
         worst["time_seconds"],
         worst["mse"],
     )
-    return dict(zip(RESULTS, values, strict=True))
+    return dict(zip(RESULTS[1:], values, strict=True))
 
 
 def _frames(model: Model, root: Path, source: footage.Source) -> Iterator[_Taken]:
