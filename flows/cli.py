@@ -139,6 +139,9 @@ app.command()(_clips_command.clips)
 for _command in (_use_commands.reconstruct, _use_commands.interpolate, _use_commands.features, _use_commands.predict):
     app.command()(_command)
 
+for _command in (_service_commands.serve, _service_commands.up, _service_commands.down, _service_commands.status):
+    app.command()(_command)
+
 
 @app.command()
 def models(as_json: Json = False) -> None:
