@@ -4,9 +4,9 @@
                          '- processes of its own
 
 A killed parent leaves its children running: a flow run unseen beside the next one, a stage that goes on writing.
-A leash looks once a second whether its parent is still there. When it is not, or the leash is told to end, the command gets
-SIGTERM, so that it can say what became of it, and `GRACE_SECONDS` later SIGKILL. When the command has ended, however it
-did, whatever it left in its process group is killed. On Linux a killed leash takes the command along.
+A leash looks once a second whether its parent is still there. When it is not, or the leash is told to end, the
+command gets SIGTERM, so that it can say what became of it, and `GRACE_SECONDS` later SIGKILL. When the command has
+ended, however it did, whatever it left in its process group is killed. On Linux a killed leash takes the command along.
 
 Standard library alone, and no import of ours: it starts in a few hundredths of a second.
 """

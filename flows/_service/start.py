@@ -7,7 +7,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from flows._service import processes, stop
@@ -33,7 +33,7 @@ def up(root: Path, addresses: Addresses, say: Callable[[str], None]) -> Places:
             known = places.addresses()
             if known is not None and Supervisor(places).answers():
                 raise ValueError(
-                    f"it is up already: Prefect {known.prefect}, MLflow {known.mlflow}; end it: rushes down"
+                    f"it runs already: Prefect {known.prefect}, MLflow {known.mlflow}; end it: rushes down"
                 )
             raise ValueError(
                 f"{len(running)} processes are left of a service that did not end well, the first is"

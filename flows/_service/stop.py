@@ -1,4 +1,4 @@
-"""`rushes down`: workers first, so that runs can say what became of them, then the servers; and a look that finds nothing."""
+"""`rushes down`: workers first, so that runs can say what became of them, then the servers, until nothing is found."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import xmlrpc.client
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from flows._service import processes
 from flows._service.places import Addresses, Places, environment, listening
@@ -82,7 +84,7 @@ def wait_for_runs(root: Path, kept: set[int]) -> None:
     while busy := [process for process in processes.of_service(root) if process.pid not in kept]:
         if time.monotonic() > until:
             for process in busy:
-                with contextlib.suppress(processes.psutil.NoSuchProcess):
+                with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
             return
         processes.gone(busy, 1.0)
@@ -95,8 +97,8 @@ def _crash_unfinished(places: Places, addresses: Addresses) -> int:
     return crash_unfinished("The service was ended: rushes down.")
 
 
-def _is_supervisord(process: processes.psutil.Process, places: Places) -> bool:
-    with contextlib.suppress(processes.psutil.NoSuchProcess, processes.psutil.AccessDenied):
+def _is_supervisord(process: psutil.Process, places: Places) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
         return str(places.configuration) in process.cmdline()
     return False
 

@@ -1,4 +1,4 @@
-"""supervisord, which starts the parts, restarts what dies and rotates the logs: its configuration, and talking to it."""
+"""supervisord, which starts the parts, restarts what dies, rotates the logs: its configuration, and talking to it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def log_of(places: Places, part: str) -> str:
 
 def configure(places: Places, addresses: Addresses) -> None:
     """Write supervisord's configuration. No secret stands in it: the environment is inherited."""
-    sections = [
+    sections: list[tuple[str, dict[str, object]]] = [
         ("unix_http_server", {"file": places.socket, "chmod": "0700"}),
         (
             "supervisord",
