@@ -131,13 +131,31 @@ def _reasons(changes: list[Any]) -> Iterable[str]:
                     yield f"{path} {state}" + (" (output)" if what == "changed outs" else "")
 
 
-def repro(root: Path, stage: str, say: Callable[[str], None], force: bool = False) -> str:
+def repro(root: Path, stage: str, say: Callable[[str], None], force: bool = False, commit: bool = True) -> str:
     """Run one stage exactly as `dvc repro --single-item` does, its lines given to `say` as they come; return them.
+
+    Args:
+        commit: put what it wrote into DVC's cache.
 
     Raises:
         StageFailedError: the stage or DVC failed.
     """
-    return _run(root, ["repro", "--single-item", *(["--force"] if force else []), stage], stage, say, environment())
+    options = [*(["--force"] if force else []), *([] if commit else ["--no-commit"])]
+    return _run(root, ["repro", "--single-item", *options, stage], stage, say, environment())
+
+
+def bring(root: Path, how: str, paths: Iterable[str]) -> str | None:
+    """`dvc fetch` or `dvc checkout` of outputs that `dvc.lock` names. None if it went well, else what DVC says."""
+    try:
+        _dvc(root, how, "--quiet", *paths)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def remotes(root: Path) -> list[str]:
+    """The names of the project's remotes."""
+    return [line.split()[0] for line in _dvc(root, "remote", "list").splitlines() if line.strip()]
 
 
 def experiment(

@@ -8,22 +8,19 @@ workspace was never touched. What comes back is a commit in `refs/exps`, as DVC 
 
 from __future__ import annotations
 
-import configparser
 import contextlib
 import copy
 import hashlib
 import io
 import json
 import shutil
-import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
 from flows import _dvc
+from flows._workshop import checkout, git
 from tasks import params, tracking
 from tasks.files import sha256_of, write_text
 from tasks.studies import Experiment
@@ -33,7 +30,6 @@ if TYPE_CHECKING:
 
 STAGES = ("train", "evaluate")  # what an experiment runs
 FILES = ("dvc.yaml", "dvc.lock", "params.yaml", ".dvcignore", ".dvc/config")  # whether committed or not
-LINKS = "reflink,hardlink,symlink,copy"  # the frames are read only: nothing need be copied
 
 
 @dataclass(frozen=True)
@@ -56,22 +52,6 @@ class Results:
     metrics: dict[str, Any]
     videos: pd.DataFrame
     timing: dict[str, Any]
-
-
-def repository(root: Path) -> Path:
-    """The folder of the Git repository that the project lies in.
-
-    Raises:
-        ValueError: there is none, or it has no commit.
-    """
-    try:
-        _git(root, "rev-parse", "--verify", "HEAD")
-        return Path(_git(root, "rev-parse", "--show-toplevel"))
-    except ValueError as error:
-        raise ValueError(
-            f"{root} is in no Git repository with a commit, and an experiment of DVC is a commit beside one; make it:"
-            f" git init && git add . && git commit -m 'The project' ({error})"
-        ) from error
 
 
 def keys(root: Path, recipe: str) -> Callable[[Changes], str]:
@@ -97,7 +77,7 @@ def keys(root: Path, recipe: str) -> Callable[[Changes], str]:
 
 def finished(root: Path, experiments: Iterable[Experiment]) -> dict[Experiment, str]:
     """The commits of those that DVC has, made by a study under the same name with the same key."""
-    listed = _git(root, "for-each-ref", "refs/exps", "--format=%(objectname) %(contents:subject)")
+    listed = git(root, "for-each-ref", "refs/exps", "--format=%(objectname) %(contents:subject)")
     commits = {subject: commit for commit, _, subject in (line.partition(" ") for line in listed.splitlines())}
     return {e: commits[_subject(e)] for e in experiments if _subject(e) in commits}
 
@@ -142,16 +122,16 @@ class Workshop:
         write_text(self.project / "params.yaml", _edited(self.params, recipe, changes))
         if keys(self.project, recipe)(changes) != experiment.key:
             raise ValueError("the project was edited while the study began; run it again")
-        _git(self.project, "add", "--all")  # a file that is not committed yet is part of what is tried
+        git(self.project, "add", "--all")  # a file that is not committed yet is part of what is tried
         with contextlib.chdir(self.root):  # the trainings are listed where the user's are
             env = {"MLFLOW_TRACKING_URI": tracking.tracking_uri()}
         stages = [f"{stage}@{recipe}" for stage in STAGES]
         _dvc.experiment(self.project, experiment.experiment, stages, _subject(experiment), say, env)
-        head = _git(self.clone, "rev-parse", "HEAD")
+        head = git(self.clone, "rev-parse", "HEAD")
         ref = f"refs/exps/{head[:2]}/{head[2:]}/{experiment.experiment}"
         fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance")
-        _git(self.root, *fetch, str(self.clone), f"+{ref}:{ref}")
-        return _git(self.root, "rev-parse", ref)
+        git(self.root, *fetch, str(self.clone), f"+{ref}:{ref}")
+        return git(self.root, "rev-parse", ref)
 
 
 @contextlib.contextmanager
@@ -164,33 +144,19 @@ def workshop(root: Path, recipe: str) -> Iterator[Workshop]:
     Raises:
         ValueError: Git has no commit, or another study runs in the project.
     """
-    top = repository(root)
     base = root / "data" / "state" / "studies"
-    clone, states = base / "workshop", base / "states"
+    states = base / "states"
     states.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(base / "lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise ValueError(f"another study is running in {root}; wait for it, or stop it") from None
-    try:
-        shutil.rmtree(clone, ignore_errors=True)  # of a study that was killed
-        _git(top, "clone", "--quiet", "--shared", "--no-checkout", str(top), str(clone))
-        _git(clone, "checkout", "--quiet", "--detach", _git(top, "rev-parse", "HEAD"))
-        project = clone / root.relative_to(top)
+    with checkout(root, base, "study") as (clone, project):
         _copy_changes(root, project, recipe)
         (project / "data").mkdir(exist_ok=True)
         (project / "data" / "state").symlink_to(states)
-        _configure(root, project)
         yield Workshop(root, clone, project, (project / "params.yaml").read_text(encoding="utf-8"))
-    finally:
-        shutil.rmtree(clone, ignore_errors=True)
-        lock.release()
 
 
 def _copy_changes(root: Path, project: Path, recipe: str) -> None:
     """What differs from the commit, and what the stages need, whether Git knows it or not."""
-    changed = _git(root, "diff", "--name-only", "--relative", "-z", "HEAD").split("\0")
+    changed = git(root, "diff", "--name-only", "--relative", "-z", "HEAD").split("\0")
     code = [dep for stage in STAGES for dep in _dvc.definition(root, stage, recipe)[1]]
     for name in {*filter(None, changed), *FILES, *(dep for dep in code if (root / dep).is_file())}:
         if (root / name).is_file():
@@ -198,17 +164,6 @@ def _copy_changes(root: Path, project: Path, recipe: str) -> None:
             shutil.copy2(root / name, project / name)
         else:
             (project / name).unlink(missing_ok=True)
-
-
-def _configure(root: Path, project: Path) -> None:
-    """DVC's cache is the project's, and linked to; commits have an author."""
-    config = configparser.ConfigParser(interpolation=None)
-    config.read(root / ".dvc" / "config.local", encoding="utf-8")
-    config["cache"] = {"dir": str(_dvc.cache_dir(root)), "type": LINKS}
-    with (project / ".dvc" / "config.local").open("w", encoding="utf-8") as stream:
-        config.write(stream)
-    for setting, otherwise in (("user.name", "rushes"), ("user.email", "rushes@localhost")):
-        _git(project, "config", setting, _git(root, "config", "--default", otherwise, "--get", setting))
 
 
 def _edited(written: str, recipe: str, changes: Changes) -> str:
@@ -226,18 +181,3 @@ def _edited(written: str, recipe: str, changes: Changes) -> str:
     text = io.StringIO()
     yaml.dump(values, text)
     return text.getvalue()
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    """What Git says.
-
-    Raises:
-        ValueError: it refuses, or is not installed.
-    """
-    try:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    except FileNotFoundError as error:
-        raise ValueError("git is not installed") from error
-    if done.returncode:
-        raise ValueError(f"git {arguments[0]} failed in {folder}: {done.stderr.strip() or done.stdout.strip()}")
-    return done.stdout.strip()

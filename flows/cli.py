@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import _clips_command, _study_command, _tables, _use_commands
+from flows import _clips_command, _explain_command, _service_commands, _study_command, _tables, _use_commands
 from flows._project import Json, in_project
 
 app = typer.Typer(
@@ -136,6 +136,7 @@ def report(
 
 
 app.command()(_clips_command.clips)
+app.command()(_explain_command.explain)
 for _command in (_use_commands.reconstruct, _use_commands.interpolate, _use_commands.features, _use_commands.predict):
     app.command()(_command)
 

@@ -18,7 +18,7 @@ import networkx as nx
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import _dvc, _study
+from flows import _dvc, _study, _workshop
 from flows._progress import progress
 from flows._study import Changes, Results, Workshop
 from flows.lifecycle import run_stage
@@ -133,7 +133,7 @@ def kernel_depth(
     root = _dvc.project_root(project)
     known = params.load(root / "params.yaml")
     recipe = choose_recipe(known, recipe)
-    _study.repository(root)
+    _workshop.repository(root)
     if seeds < 1:
         raise ValueError(f"--seeds is {seeds}; it must be 1 or more")
     depths = list(depths or studies.KERNEL_DEPTHS)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import csv
 import math
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.files import sha256_of
 from tasks.tracking.delivery import dataset_input
+from tasks.tracking.origin import STATE, write_state
 from tasks.tracking.store import experiment_id
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+STATE_TAG = "rushes.state_of"  # SHA-256 of the metrics.json whose state is kept
 
 
 def run_of_weights(
@@ -66,3 +71,14 @@ def log_evaluation(client: MlflowClient, run_id: str, metrics: dict[str, Any]) -
     stamp = info.end_time or info.start_time  # fixed, so that doing it again adds nothing
     logged = [Metric(key, float(value), stamp, 0) for key, value in flat.items() if math.isfinite(value)]
     client.log_batch(run_id, metrics=logged, tags=[RunTag("rushes.evaluation_sha256", metrics["evaluation_sha256"])])
+
+
+def keep_state(client: MlflowClient, run_id: str, lineage: dict[str, str], lock: Path, metrics: Path) -> None:
+    """Keep the state that these figures come from with the run, once for the same figures: see `origin.write_state`."""
+    told = sha256_of(metrics)
+    if client.get_run(run_id).data.tags.get(STATE_TAG) == told:
+        return
+    with tempfile.TemporaryDirectory(prefix="rushes-state-") as folder:
+        write_state(Path(folder), lineage, lock, metrics)
+        client.log_artifacts(run_id, folder, STATE)
+    client.set_tag(run_id, STATE_TAG, told)  # last: whoever sees it finds the files

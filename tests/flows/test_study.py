@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from flows import _study
+from flows import _study, _workshop
 from flows._dvc import StageFailedError
 from flows.study import choose_recipe
 from tasks import params
@@ -253,10 +253,10 @@ def test_why_a_stage_failed_is_said_in_a_line() -> None:
 
 def test_without_a_commit_the_fix_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"git init && git add \. && git commit"):
-        _study.repository(tmp_path)
+        _workshop.repository(tmp_path)
     _git(tmp_path, "init", "-q")
     with pytest.raises(ValueError, match=r"git init && git add \. && git commit"):
-        _study.repository(tmp_path)
+        _workshop.repository(tmp_path)
 
 
 def test_a_recipe_that_cannot_be_studied_is_named_with_those_that_can() -> None:
