@@ -1,7 +1,7 @@
 """Where a source is unlike what the model was trained on: the stretches in which it rebuilds it unusually badly.
 
 Every source is measured against itself: its median error, and how widely its errors scatter. A source that is unusual
-as a whole shows in its mean error, not here.
+for half of its length or more is not found so; `against_the_others` holds its mean error against those of a batch.
 
     error        . . . . # # . # # # . . . . . . .        told: two runs that are near one another are one interval
     interval             [ - - - - - )
@@ -21,6 +21,7 @@ COLUMNS = ("start_seconds", "end_seconds", "peak_seconds", "peak_frame", "peak_m
 CONSISTENT = 1.4826  # of the median absolute deviation: the standard deviation, where errors are normal
 MERGE_SECONDS = 0.5  # runs of frames with no more than this between them are one interval
 FEWEST_FRAMES = 16  # below, there is no telling what is usual
+FEWEST_SOURCES = 8
 LEAST_SHARE = 0.02  # of the median error: errors that scatter less than this count as if they scattered so much
 LEAST_MSE = 1 / (12 * 255**2)  # as does an error below that of rounding a picture to 8 bits
 NOMINAL_SECONDS = 0.04  # of a frame that has no neighbour to tell how long it is
@@ -52,8 +53,7 @@ def anomalies(errors: pd.DataFrame, deviations: float) -> list[dict[str, Any]]:
     if len(mse) < FEWEST_FRAMES:
         return []
     ends = _ends(starts)
-    median = float(np.median(mse))
-    scale = max(CONSISTENT * float(np.median(np.abs(mse - median))), LEAST_SHARE * median, LEAST_MSE)
+    median, scale = usual(mse)
     above = (mse - median) / scale
     found = []
     for first, last in _intervals(above > deviations, starts, ends):
@@ -69,6 +69,28 @@ def anomalies(errors: pd.DataFrame, deviations: float) -> list[dict[str, Any]]:
         )
         found.append(dict(zip(COLUMNS, values, strict=True)))
     return found
+
+
+def usual(mse: NDArray[np.float64]) -> tuple[float, float]:
+    """The median of errors, and a robust deviation from it."""
+    median = float(np.median(mse))
+    return median, max(CONSISTENT * float(np.median(np.abs(mse - median))), LEAST_SHARE * median, LEAST_MSE)
+
+
+def against_the_others(mse: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """How many robust deviations the mean error of each source of a batch lies above the median of them all.
+
+    What fills half of a source or more is usual there, and `anomalies` says nothing of it; here it shows, where the
+    sources are of one kind, such as the recordings of one camera.
+
+    Returns:
+        None: fewer than 8 sources.
+    """
+    if len(mse) < FEWEST_SOURCES:
+        return None
+    median, scale = usual(mse)
+    above: NDArray[np.float64] = (mse - median) / scale
+    return above
 
 
 def _ends(starts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -66,12 +66,12 @@ def run(params: Params, data: Path, out: Path) -> None:
         {"href": data_href(name), "text": f"Data: {name}", "break": n == 0} for n, name in enumerate(params.datasets)
     ]
     links += [{"href": s["href"], "text": s["title"], "break": n == 0} for n, s in enumerate(studies)]
-    site = {"title": params.report.title, "links": links, "moving_range": MOVING_RANGE}
-    environment = _environment(site | {"kinds": [kind for _, kind in sets]})
+    site = {"title": params.report.title, "home": "index.html", "links": links, "moving_range": MOVING_RANGE}
+    templates = environment(site | {"kinds": [kind for _, kind in sets]})
     with files.replacing_folder(out) as folder:
 
         def page(name: str, template: str, **values: Any) -> None:
-            files.write_text(folder / name, environment.get_template(template).render(here=name, **values))
+            files.write_text(folder / name, templates.get_template(template).render(here=name, **values))
 
         parts = [index_set(name, kind, members) for (name, kind), members in sets.items()]
         page("index.html", "index.html", sets=parts, data_pages=data_pages)
@@ -88,11 +88,12 @@ def run(params: Params, data: Path, out: Path) -> None:
         readme_pictures.write(list(sets.values()), folder)
 
 
-def _environment(site: dict[str, Any]) -> Environment:
+def environment(site: dict[str, Any]) -> Environment:
+    """The templates; `site` holds what all pages of a site have in common: title, home, links, ..."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
+    templates = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
@@ -101,9 +102,9 @@ def _environment(site: dict[str, Any]) -> Environment:
     )
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    environment.globals |= {"site": site, "style": Markup(style), "style_hash": Markup(f"sha256-{digest}")}
-    environment.filters |= {"dec": decimal, "whole": _whole, "signed": _signed, "num": _number}
-    return environment
+    templates.globals |= {"site": site, "style": Markup(style), "style_hash": Markup(f"sha256-{digest}")}
+    templates.filters |= {"dec": decimal, "whole": _whole, "signed": _signed, "num": _number}
+    return templates
 
 
 def _whole(value: float | None) -> str:
