@@ -13,7 +13,15 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import _clips_command, _explain_command, _service_commands, _study_command, _tables, _use_commands
+from flows import (
+    _clips_command,
+    _explain_command,
+    _registry_commands,
+    _service_commands,
+    _study_command,
+    _tables,
+    _use_commands,
+)
 from flows._project import Json, in_project
 
 app = typer.Typer(
@@ -137,26 +145,15 @@ def report(
 
 app.command()(_clips_command.clips)
 app.command()(_explain_command.explain)
+for _command in (_registry_commands.models, _registry_commands.promote, _registry_commands.rollback):
+    app.command()(_command)
 for _command in (_use_commands.reconstruct, _use_commands.interpolate, _use_commands.features, _use_commands.predict):
     app.command()(_command)
 
-for _command in (_service_commands.serve, _service_commands.up, _service_commands.down, _service_commands.status):
-    app.command()(_command)
-
-
-@app.command()
-def models(as_json: Json = False) -> None:
-    """The registry: versions, aliases, scores, lineage."""
-    from tasks import tracking
-
-    with in_project():
-        listed = tracking.list_models()
-        if as_json:
-            _tables.show(listed, True)
-            return
-        if not listed:
-            sys.stdout.write("No model is registered yet; rushes run registers what it trains.\n")
-        _tables.show([_tables.brief(version) for version in listed], False)
+app.command()(_service_commands.serve)
+app.command()(_service_commands.up)
+app.command()(_service_commands.down)
+app.command()(_service_commands.status)
 
 
 @app.command()

@@ -135,4 +135,7 @@ def crash_unfinished(reason: str) -> int:
 
 
 def workers_online(client: SyncPrefectClient, pool: str) -> bool:
-    return any(str(worker.status) == "ONLINE" for worker in client.read_workers_for_work_pool(pool))
+    """Whether a worker of the pool has said so lately."""
+    from prefect.client.schemas.objects import WorkerStatus
+
+    return any(worker.status == WorkerStatus.ONLINE for worker in client.read_workers_for_work_pool(pool))

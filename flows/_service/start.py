@@ -97,9 +97,7 @@ def _start(places: Places, addresses: Addresses, say: Callable[[str], None]) -> 
     places.note(addresses)
 
 
-def _wait(
-    places: Places, supervisor: Supervisor, parts: list[str] | tuple[str, ...], ready: Callable[[], bool]
-) -> None:
+def _wait(places: Places, supervisor: Supervisor, parts: Sequence[str], ready: Callable[[], bool]) -> None:
     """Until `ready`; an error with the last lines of the log as soon as one of the parts has died."""
     until = time.monotonic() + PATIENCE_SECONDS
     while not ready():
