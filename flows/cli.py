@@ -145,8 +145,9 @@ def report(
 
 app.command()(_clips_command.clips)
 app.command()(_explain_command.explain)
-for _command in (_registry_commands.models, _registry_commands.promote, _registry_commands.rollback):
-    app.command()(_command)
+app.command()(_registry_commands.models)
+app.command()(_registry_commands.promote)
+app.command()(_registry_commands.rollback)
 for _command in (_use_commands.reconstruct, _use_commands.interpolate, _use_commands.features, _use_commands.predict):
     app.command()(_command)
 

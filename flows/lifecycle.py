@@ -20,7 +20,7 @@ from prefect.tasks import Task
 from flows import _dvc
 from flows._artifacts import stage_rows
 from flows._progress import progress
-from flows.publish import publish_recipe
+from flows.publish import register_and_promote
 from tasks import params
 from tasks.exits import BAD_INPUT, DIVERGED
 
@@ -59,21 +59,6 @@ def run_stage(root: Path, stage: str, force: bool = False) -> str:
     return state
 
 
-@task(task_run_name="publish {recipe}", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
-def publish(root: Path, recipe: str) -> dict[str, Any]:
-    """Register the recipe's model, and promote it where it beats the present champion."""
-    shown = progress()
-    shown.start(f"publish {recipe}")
-    record = publish_recipe(root, recipe)
-    shown.end(f"publish {recipe}", record["decision"]["reason"])
-    create_table_artifact(
-        key=f"publish-{recipe.replace('_', '-')}",
-        table=[{k: record[k] for k in ("model", "challenger_version", "champion_version", "run_id", "decision")}],
-        description=f"What the registry decided about `{recipe}`.",
-    )
-    return record
-
-
 @flow(name="lifecycle")
 def lifecycle(recipes: list[str] | None = None, project: Path | None = None, force: bool = False) -> dict[str, Any]:
     """Run the graph, register, promote, report.
@@ -96,7 +81,7 @@ def lifecycle(recipes: list[str] | None = None, project: Path | None = None, for
     stages = _dvc.stages_for(root, chosen)
     progress().stages(len(stages) + len(chosen))
     done = {stage: run_stage(root, stage, force) for stage in stages if stage != "report"}
-    registry = {recipe: publish(root, recipe) for recipe in chosen}
+    registry = {recipe: register_and_promote(root, recipe) for recipe in chosen}
     done["report"] = run_stage(root, "report", force)
     page = _dvc.outputs(root, "report")[0] / "index.html"
     get_run_logger().info(f"The report is {page}")

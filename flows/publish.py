@@ -5,22 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from prefect import flow, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
-from flows import _dvc
-from tasks import evaluate, model_input, modelio, params, tracking
-from tasks.files import write_json
+from flows import _dvc, _promotion
+from flows._progress import progress
+from tasks import params, tracking
 
 
 def publish_recipe(root: Path, recipe: str) -> dict[str, Any]:
     """Register the recipe's trained model and promote it if it beats the champion on the same evaluation data.
 
-    Doing it again for the same weights changes nothing.
+    Doing it again for the same weights changes nothing. A version that was rolled back stays so.
 
-    A champion that was judged on other clips (the footage or the split has changed) is judged again on the new ones
-    first, so that both scores are of the same clips. One for which footage becomes other clips (in shape, spacing or
-    subclips) stays champion: such a model is another product, under a recipe of its own name, or the alias is moved by
-    hand.
+    A champion that was judged on other clips (the footage or the split has changed) is judged on the new ones first,
+    so that both scores are of the same clips: see `_promotion.promote`.
 
     Returns:
         The record written to `data/registry/<recipe>.json`, which the report reads.
@@ -33,40 +34,45 @@ def publish_recipe(root: Path, recipe: str) -> dict[str, Any]:
     tracking.deliver_pending(root / "data" / "state")  # what a training could not tell the store at the time
     lineage = {**tracking.lineage(), "flow_run_id": str(flow_run.id or "none")}
     registered = tracking.register(recipe, run, evaluation, lineage, root / "dvc.lock")
-    if tracking.promote(recipe, registered.version).rejudge and (again := _champion_today(root, recipe)) is not None:
-        tracking.promote(recipe, registered.version, again)
-    record = tracking.registry_record(recipe) | {"run_id": registered.run_id}
-    write_json(root / "data" / "registry" / f"{recipe}.json", record)
+    _promotion.promote(root, recipe, registered.version)
+    return _promotion.write_record(root, recipe)
+
+
+@task(task_run_name="publish {recipe}", retries=2, retry_delay_seconds=10, cache_policy=NO_CACHE)
+def register_and_promote(root: Path, recipe: str) -> dict[str, Any]:
+    """Register the recipe's model, and promote it where it beats the present champion."""
+    shown = progress()
+    shown.start(f"publish {recipe}")
+    record = publish_recipe(root, recipe)
+    shown.end(f"publish {recipe}", record["decision"]["reason"])
+    create_table_artifact(
+        key=f"publish-{recipe.replace('_', '-')}",
+        table=[{k: record[k] for k in ("model", "challenger_version", "champion_version", "run_id", "decision")}],
+        description=f"What the registry decided about `{recipe}`.",
+    )
     return record
 
 
-def _champion_today(root: Path, name: str) -> dict[str, Any] | None:
-    """The champion's score on the clips its challenger was judged on; None where those are not for it."""
-    recipe = params.load(root / "params.yaml").recipe(name)
-    frames, clips = (_dvc.outputs(root, f"{stage}@{recipe.dataset}")[0] for stage in ("sample", "assemble"))
-    challenger = modelio.description_of(_dvc.outputs(root, f"train@{name}")[0])
-    champion = tracking.load(tracking.resolve(name))
-    if not _comparable(champion, challenger):
-        return None
-    return evaluate.judge_again(
-        champion.predict,
-        champion.kind,
-        tracking.registry_record(name)["champion"]["weights_sha256"],
-        recipe,
-        frames,
-        clips,
-        champion.inputs,
-        champion.outputs,
-        list(champion.labels) if champion.kind == "classify" else None,
-    )
+@flow(name="publish")
+def publish(recipes: list[str] | None = None, project: Path | None = None) -> dict[str, dict[str, Any]]:
+    """Register and promote what is trained and judged; one recipe's trouble does not keep the others.
 
+    Args:
+        recipes: keys under `recipes` in params.yaml; None: all that were judged.
+        project: the project's folder; None: the working folder or the nearest one above it that is a project.
 
-def _comparable(champion: tracking.Loaded, challenger: dict[str, Any]) -> bool:
-    """Whether both take the same clips of footage, are shown and answer the same frames, and tell the same classes
-    apart. `challenger` is its `model.json`."""
-    if not model_input.alike(champion.input, challenger["input"]):
-        return False
-    if champion.kind == "classify" and list(champion.labels) != challenger["labels"]:
-        return False
-    asked = [champion.kind, list(champion.inputs), list(champion.outputs)]
-    return asked == [challenger[key] for key in ("kind", "inputs", "outputs")]
+    Returns:
+        The record of each recipe.
+
+    Raises:
+        ValueError: no project, no such recipe, or one that is not trained or judged yet.
+    """
+    root = _dvc.project_root(project)
+    known = params.load(root / "params.yaml")
+    if recipes is None:
+        judged = {name: _dvc.outputs(root, f"evaluate@{name}")[0] for name in sorted(known.recipes)}
+        recipes = [name for name, folder in judged.items() if (folder / "metrics.json").is_file()]
+    for name in recipes:
+        known.recipe(name)  # raises before anything is done
+    states = {name: register_and_promote(root, name, return_state=True) for name in dict.fromkeys(recipes)}
+    return {name: state.result() for name, state in states.items()}

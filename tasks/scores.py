@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import classification, files, metrics, regression
+from tasks.paired import by_group
 from tasks.params import Evaluation
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def summarise(per_clip: pd.DataFrame, settings: Evaluation) -> dict[str, Any]:
         "moving_fraction": float(parts["model"]["moving_fraction"].mean()),
         "intervals": intervals_about("clips", groups, settings),
         "primary": {"metric": "psnr_db", "higher_is_better": True, **answers["model"]["psnr_db"]},
+        "primary_by_group": by_group(parts["model"]["psnr_db"], groups),
         "answers": answers,
         "gains": gains,
     }

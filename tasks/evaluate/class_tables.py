@@ -14,6 +14,7 @@ from tasks.baselines import VideoAnswer
 from tasks.clips import ClipDataset
 from tasks.evaluate.videos import Videos
 from tasks.metrics import Interval, bootstrap, bootstrap_share
+from tasks.paired import by_group
 from tasks.params import Evaluation
 from tasks.scores import OF_THE_MODEL, intervals_about
 
@@ -146,6 +147,7 @@ class Judgement:
             "chance": 1.0 / len(self.test.labels),
             "intervals": intervals_about("videos", groups, settings, shares=True),
             "primary": {"metric": "video_accuracy", "higher_is_better": True, **answers["model"]["video_accuracy"]},
+            "primary_by_group": by_group(right, groups),
             "answers": answers,
             "gains": {name: {"video_accuracy": interval(values)} for name, values in better.items()},
             "svm_c": {answer.name: answer.svm_c for answer in self.others if answer.svm_c is not None},

@@ -14,6 +14,7 @@ from tasks import regression
 from tasks.baselines import FilmAnswer
 from tasks.clips import ClipDataset
 from tasks.metrics import bootstrap
+from tasks.paired import by_group
 from tasks.params import Evaluation
 from tasks.scores import intervals_about
 
@@ -112,6 +113,7 @@ class Judgement:
             return {metric: self._interval(self._gained(baseline, error), settings) for metric, error in errors.items()}
 
         gains = {baseline.name: gain(baseline) for baseline in self.others}
+        squared = regression.squared_error(*(films[c].to_numpy(np.float64) for c in ("score", "predicted")))
         return {
             "films": len(films),
             "clips": len(self.test),
@@ -119,6 +121,7 @@ class Judgement:
             "groups": sorted(set(groups)),
             "intervals": intervals_about("films", groups, settings),
             "primary": {"metric": "mse", "higher_is_better": False, **answers["model"]["mse"]},
+            "primary_by_group": by_group(squared, groups),
             "answers": answers,
             "gains": gains,
             "ridge_alpha": {a.name: a.alpha for a in self.others if a.alpha is not None},

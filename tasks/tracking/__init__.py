@@ -11,7 +11,11 @@ rendering  pictures of any size and any number of times
 describing  descriptors of clips
 registry   from a trained and judged run to a version
 versions   versions and aliases as the store has them
+judged     a version's scores, one an evaluation
 gate       champion or not
+turns      one promoter at a time, among many machines
+history    which version was champion when, and why
+promotion  the alias moves: promote, roll back
 catalogue  what there is
 loaded     a version as functions of clips
 """
@@ -20,14 +24,17 @@ from __future__ import annotations
 
 from tasks.tracking.catalogue import champion_of_kind, list_models, registry_record, resolve
 from tasks.tracking.delivery import deliver_pending
-from tasks.tracking.gate import Decision, promote
+from tasks.tracking.gate import Decision
+from tasks.tracking.history import Entry
 from tasks.tracking.loaded import Loaded, load, load_describing
 from tasks.tracking.origin import lineage
+from tasks.tracking.promotion import add_scores, champions, judged_on, promote, rollback
 from tasks.tracking.registry import Registered, register
 from tasks.tracking.runs import RunLogger, RunStart
 from tasks.tracking.store import tracking_uri
 
 __all__ = [
-    "Decision", "Loaded", "Registered", "RunLogger", "RunStart", "champion_of_kind", "deliver_pending", "lineage",
-    "list_models", "load", "load_describing", "promote", "register", "registry_record", "resolve", "tracking_uri",
+    "Decision", "Entry", "Loaded", "Registered", "RunLogger", "RunStart", "add_scores", "champion_of_kind",
+    "champions", "deliver_pending", "judged_on", "lineage", "list_models", "load", "load_describing", "promote",
+    "register", "registry_record", "resolve", "rollback", "tracking_uri",
 ]  # fmt: skip

@@ -27,6 +27,7 @@ def registry_record(name: str) -> dict[str, Any]:
         "challenger_version": None if challenger is None else str(challenger.version),
         "champion": _score(champion),
         "challenger": _score(challenger),
+        "run_id": None if challenger is None else challenger.run_id,
         "decision": {
             "promoted": decided.get("rushes.promoted") == "true",
             "reason": decided.get("rushes.promotion", ""),
@@ -68,8 +69,8 @@ def list_models() -> list[dict[str, Any]]:
     return listed
 
 
-def resolve(model: str) -> str:
-    """The address of a model: `models:/...` as it stands, a recipe's name as its champion.
+def resolve(model: str, version: str | None = None) -> str:
+    """The address of a model: `models:/...` as it stands, a recipe's name as its champion, or as that version of it.
 
     Raises:
         ValueError: no such model, or it has no champion yet.
@@ -77,8 +78,8 @@ def resolve(model: str) -> str:
     if model.startswith("models:"):
         return model
     with connected(tracking_uri()) as client:
-        pick(client, PREFIX + model, CHAMPION, None)
-    return f"models:/{PREFIX}{model}@{CHAMPION}"
+        pick(client, PREFIX + model, CHAMPION if version is None else None, version)
+    return f"models:/{PREFIX}{model}" + (f"@{CHAMPION}" if version is None else f"/{version}")
 
 
 def champion_of_kind(kind: str) -> str:

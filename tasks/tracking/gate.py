@@ -1,24 +1,33 @@
-"""Who is champion: the gate between a version and the present champion, and the words it leaves on both."""
+"""May a version take the champion's place? The rules, without effects; `promotion` acts on what they say."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tasks.tracking.store import connected, tracking_uri
-from tasks.tracking.versions import CHAMPION, PREFIX, aliased, version_numbered
+from tasks.metrics import FEWEST_GROUPS, Interval
+from tasks.params import Promotion
+from tasks.tracking.judged import Score, judged_on, score_on
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
+
+    from tasks.tracking.history import Entry
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What the gate said.
+    """What the gate said, and what came of it.
 
-    `promoted`: the alias moved in this call. `rejudge`: the champion's score is on other evaluation data.
+    Attributes:
+        promoted: the alias moved in this call.
+        champion_version: the champion after it.
+        rejudge: the champion, or the version, was not judged on the other's evaluation data.
+        gain, gain_low, gain_high: how much better than the champion, in the unit of the metric, positive is better;
+            the 95% interval is paired over groups, None where it cannot be made.
     """
 
     promoted: bool
@@ -29,67 +38,110 @@ class Decision:
     value: float
     champion_value: float | None = None
     rejudge: bool = False
+    gain: float | None = None
+    gain_low: float | None = None
+    gain_high: float | None = None
+
+    def figures(self) -> dict[str, Any]:
+        """For the record."""
+        names = ("metric", "value", "champion_value", "gain", "gain_low", "gain_high")
+        known = {name: getattr(self, name) for name in names}
+        return {k: v for k, v in known.items() if v is not None and not (isinstance(v, float) and math.isnan(v))}
 
 
-def promote(name: str, version: str, champion_metrics: Mapping[str, Any] | None = None) -> Decision:
-    """Make `version` the champion if its primary metric beats the present champion's on the same evaluation data.
-
-    The first version needs a finite score only. Both versions get a tag that says why, in words and figures. The alias
-    moves last; of two calls at once the later wins.
+def decide(
+    client: MlflowClient,
+    challenger: ModelVersion,
+    champion: ModelVersion | None,
+    rules: Promotion,
+    rolled_back: Mapping[str, Entry],
+) -> Decision:
+    """The gate. It reads scores, nothing else.
 
     Args:
-        champion_metrics: `metrics.json` of the champion judged again, on the evaluation data of `version`.
-
-    Raises:
-        ValueError: no such model or version, or `champion_metrics` is of other data or other weights.
+        rolled_back: versions that were champion and were rolled back, with when and why.
     """
-    full = PREFIX + name
-    with connected(tracking_uri()) as client:
-        challenger = version_numbered(client, full, version)
-        champion = aliased(client, full).get(CHAMPION)
-        decision = _decide(challenger, champion, champion_metrics)
-        outcome = "true" if decision.promoted or decision.champion_version == decision.version else "false"
-        if champion is None or champion.version != challenger.version:
-            client.set_model_version_tag(full, challenger.version, "rushes.promoted", outcome)
-            client.set_model_version_tag(full, challenger.version, "rushes.promotion", decision.reason)
-            if champion is not None:
-                client.set_model_version_tag(full, champion.version, f"rushes.challenged_by_{version}", decision.reason)
-        if decision.promoted:
-            client.set_registered_model_alias(full, CHAMPION, challenger.version)
-    return decision
-
-
-def _decide(challenger: ModelVersion, champion: ModelVersion | None, again: Mapping[str, Any] | None) -> Decision:
-    """The gate, without effects."""
-    tags, number = challenger.tags, str(challenger.version)
-    metric, value, data = tags["rushes.metric"], float(tags["rushes.value"]), tags["rushes.evaluation_sha256"]
-    if not math.isfinite(value):
-        held = None if champion is None else str(champion.version)
-        return Decision(False, f"version {number} has no finite {metric} ({value})", number, held, metric, value)
-    if champion is None:
-        reason = f"version {number} is the first champion: {metric} {value:.4f}, export verified"
-        return Decision(True, reason, number, number, metric, value)
-    held = str(champion.version)
+    number, held = str(challenger.version), None if champion is None else str(champion.version)
+    data = _common_data(challenger, champion)
+    score = score_on(client, challenger, data or challenger.tags["rushes.evaluation_sha256"])
+    assert score is not None
+    no = Decision(False, "", number, held, score.metric, score.value)
     if held == number:
-        return Decision(
-            False, tags.get("rushes.promotion", f"version {number} is the champion"), number, number, metric, value
-        )
-    old, old_data = float(champion.tags["rushes.value"]), champion.tags["rushes.evaluation_sha256"]
-    if again is not None and old_data != data:
-        if again["evaluation_sha256"] != data or again["weights_sha256"] != champion.tags["rushes.weights_sha256"]:
-            raise ValueError(
-                f"the new score of champion version {held} is not of its weights on version {number}'s evaluation data"
-            )
-        old, old_data = float(again["primary"]["value"]), data
-    challenging = f"version {number} with {metric} {value:.4f}"
-    holding = f"champion version {held} with {old:.4f}"
-    if old_data != data or champion.tags["rushes.metric"] != metric:
+        return replace(no, reason=challenger.tags.get("rushes.promotion", f"version {number} is the champion"))
+    if (reason := _unfit(challenger, score)) is not None:
+        return replace(no, reason=reason)
+    if number in rolled_back:
+        back = rolled_back[number]
         reason = (
-            f"{challenging} and {holding} were judged on different evaluation data ({data[:12]} and {old_data[:12]}):"
-            " judge the champion on the new data first"
+            f"version {number} was rolled back on {back.at} by {back.by} and is promoted again by hand only: rushes"
+            f" promote {challenger.name.removeprefix('rushes-')} {number} --anyway"
         )
-        return Decision(False, reason, number, held, metric, value, old, rejudge=True)
-    better = value > old if tags["rushes.higher_is_better"] == "true" else value < old
-    words = "is better than" if better else "is not better than"
-    reason = f"{challenging} {words} {holding} on evaluation data {data[:12]}"
-    return Decision(better, reason, number, number if better else held, metric, value, old)
+        return replace(no, reason=reason)
+    if champion is None:
+        reason = f"version {number} is the first champion: {score.metric} {score.value:.4f}, export verified"
+        return replace(no, promoted=True, champion_version=number, reason=reason)
+    old = None if data is None else score_on(client, champion, data)
+    if old is None or old.metric != score.metric:
+        return _not_comparable(no, challenger, champion, score)
+    return _compared(no, score, old, rules)
+
+
+def _common_data(challenger: ModelVersion, champion: ModelVersion | None) -> str | None:
+    """The evaluation data that both were judged on: the challenger's latest if it can be, else the champion's."""
+    theirs = judged_on(challenger)
+    if champion is None:
+        return theirs[0]
+    both = [data for data in [*theirs[:1], *judged_on(champion)] if data in theirs and data in judged_on(champion)]
+    return both[0] if both else None
+
+
+def _unfit(version: ModelVersion, score: Score) -> str | None:
+    """Why it cannot be champion whoever else is; None if it can."""
+    number, metric = version.version, score.metric
+    if not math.isfinite(score.value):
+        return f"version {number} has no finite {metric} ({score.value})"
+    enough = score.groups is None or len(score.groups) >= FEWEST_GROUPS
+    if enough and not (math.isfinite(score.low) and math.isfinite(score.high)):
+        return (
+            f"version {number} has {metric} {score.value:.4f} without a finite interval ({score.low} to {score.high})"
+        )
+    if version.tags.get("rushes.export_verified") != "true":
+        return f"version {number} has {metric} {score.value:.4f}, but its export was not verified against its weights"
+    return None
+
+
+def _not_comparable(no: Decision, challenger: ModelVersion, champion: ModelVersion, score: Score) -> Decision:
+    one, other = (v.tags["rushes.evaluation_sha256"] for v in (challenger, champion))
+    value = float(champion.tags["rushes.value"])
+    reason = (
+        f"version {no.version} with {score.metric} {score.value:.4f} and champion version {champion.version} with"
+        f" {champion.tags['rushes.metric']} {value:.4f} were judged on different evaluation data ({one[:12]} and"
+        f" {other[:12]}): judge the champion on the new data first"
+    )
+    return replace(no, reason=reason, champion_value=value, rejudge=True)
+
+
+def _compared(no: Decision, score: Score, old: Score, rules: Promotion) -> Decision:
+    gain, interval = score.gain_over(old), score.interval_over(old)
+    low, high = (None, None) if interval is None else (interval.low, interval.high)
+    told = replace(no, champion_value=old.value, gain=gain, gain_low=low, gain_high=high)
+    shown = f"gain {gain:+.4f}{_of_groups(interval, score)}"
+    about = f"on evaluation data {score.data[:12]}: {shown}"
+    challenging = f"version {no.version} with {score.metric} {score.value:.4f}"
+    holding = f"champion version {no.champion_version} with {old.value:.4f}"
+    if not gain > max(rules.least_gain, 0.0):  # also where the champion's is NaN: that is for a person to settle
+        least = f", not more than promotion.least_gain {rules.least_gain:g}" if gain > 0 else ""
+        return replace(told, reason=f"{challenging} is not better than {holding} {about}{least}")
+    if rules.certain and (low is None or not low > rules.least_gain):
+        why = "no interval of the gain over groups can be made" if low is None else "the interval does not lie above"
+        least = "" if low is None else f" promotion.least_gain {rules.least_gain:g} as a whole"
+        reason = f"{challenging} is not certain to be better than {holding} {about}; {why}{least} (promotion.certain)"
+        return replace(told, reason=reason)
+    reason = f"{challenging} is better than {holding} {about}"
+    return replace(told, promoted=True, champion_version=no.version, reason=reason)
+
+
+def _of_groups(interval: Interval | None, score: Score) -> str:
+    if interval is None or score.groups is None:
+        return ""
+    return f" ({interval.low:+.4f} to {interval.high:+.4f}, 95% over {len(score.groups)} groups)"

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.files import read_json, sha256_of
+from tasks.tracking import judged
 from tasks.tracking.store import connected, tracking_uri
-from tasks.tracking.training_runs import log_evaluation, run_of_weights
+from tasks.tracking.training_runs import keep_state, log_evaluation, run_of_weights
 from tasks.tracking.versions import CHALLENGER, DESCRIBE, INTERVAL, KIND, LINEAGE, PREFIX, SIGNAL, versions_of
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ def register(name: str, run: Path, evaluation: Path, lineage: dict[str, str], lo
 
     Args:
         lineage: `git_commit`, `git_dirty`, `dvc_lock_sha256`, `flow_run_id`, as far as known.
-
-        lock: the `dvc.lock` that `dvc_lock_sha256` is of; kept with the run, as the file itself is soon rewritten.
+        lock: the `dvc.lock` that `dvc_lock_sha256` is of. With it, all that a replay of the evaluation needs is kept
+            with the run: see `origin.write_state`.
 
     Raises:
         ValueError: not trained or not evaluated yet, the evaluation is of other weights, or the export differs.
@@ -62,14 +63,16 @@ def register(name: str, run: Path, evaluation: Path, lineage: dict[str, str], lo
             tags |= {f"rushes.{key}": lineage[key] for key in LINEAGE if lineage.get(key)}
             tags |= {DESCRIBE: exported["describe"]} if exported["describe"] else {}
             words = _in_words(name, description, metrics, lineage)
-            if lock is not None:
-                client.log_artifact(run_id, str(lock))
             version = client.create_model_version(full, source, run_id, tags=tags, description=words)
+            judged.note(client, full, version, metrics)
         else:
+            judged.note(client, full, version, metrics)
             for key, value in tags.items():
                 client.set_model_version_tag(full, version.version, key, value)
         number, run_id = str(version.version), str(version.run_id)
         log_evaluation(client, run_id, metrics)
+        if lock is not None:
+            keep_state(client, run_id, lineage, lock, evaluation / "metrics.json")
         client.set_tag(run_id, "rushes.model_version", f"{full}/{number}")
         for key in LINEAGE:
             if lineage.get(key):
@@ -139,8 +142,10 @@ def _upload(
 ) -> tuple[str, dict[str, Any]]:
     """Export, check and upload; the artifact's address, and what the model says of itself."""
     from tasks import modelio
-    from tasks.tracking import export
+    from tasks.tracking import artifacts, export
 
+    address = client.get_run(run_id).info.artifact_uri
+    artifacts.require_reachable(address)
     known = ("architecture", "dataset", "kind", "latent_floats", "labels", "ratings", "input", "data_sha256")
     metadata = {key: description[key] for key in known if key in description}
     metadata |= {"recipe": name, "weights_sha256": weights_sha256}
@@ -148,7 +153,7 @@ def _upload(
         exported = Path(folder) / "model"
         metadata = export.save(modelio.load_run(run), exported, metadata)
         client.log_artifacts(run_id, str(exported), "model")
-    return f"{client.get_run(run_id).info.artifact_uri}/model", metadata
+    return f"{address}/model", metadata
 
 
 def _make_registered_model(client: MlflowClient, full: str, name: str) -> None:

@@ -41,7 +41,7 @@ def aliased(client: MlflowClient, full: str) -> dict[str, ModelVersion]:
 def pick(client: MlflowClient, full: str, alias: str | None, number: str | None) -> ModelVersion:
     versions = versions_of(client, full)
     if not versions:
-        known = sorted(m.name for m in client.search_registered_models(max_results=1000))
+        known = sorted(m.name for m in client.search_registered_models(max_results=1000) if m.name.startswith(PREFIX))
         raise ValueError(
             f"there is no registered model {full}; there are: {', '.join(known) or 'none'}. Make one with: rushes run"
             f" {full.removeprefix(PREFIX)}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows.publish import _comparable
+from flows._promotion import comparable
 from tasks import model_input, tracking
 from tests.tasks._tiny import DATASET, RATED
 
@@ -32,7 +32,7 @@ CHAMPION = tracking.Loaded(
 
 
 def test_one_of_the_same_clips_and_answers_is_judged_again() -> None:
-    assert _comparable(CHAMPION, CARD)
+    assert comparable(CHAMPION, CARD)
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_one_of_the_same_clips_and_answers_is_judged_again() -> None:
     ids=["kind", "inputs", "outputs", "labels", "dataset", "spacing", "subclips"],
 )
 def test_one_of_others_stays_champion(other: dict[str, Any]) -> None:
-    assert not _comparable(dataclasses.replace(CHAMPION, **other), CARD)
+    assert not comparable(dataclasses.replace(CHAMPION, **other), CARD)

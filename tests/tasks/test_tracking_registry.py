@@ -117,6 +117,7 @@ def test_the_first_version_is_registered_once_and_becomes_champion(store: Path) 
         "challenger_version": "1",
         "champion": score,
         "challenger": score,
+        "run_id": registered.run_id,
         "decision": {"promoted": True, "reason": decision.reason},
     }
     listed = [row for row in tracking.list_models() if row["recipe"] == "first"]
@@ -148,7 +149,8 @@ def test_a_challenger_must_be_better_on_the_same_evaluation_data(store: Path) ->
     assert (equal.promoted, champion_of()) == (False, "1")
     assert (
         equal.reason
-        == "version 2 with psnr_db 30.0000 is not better than champion version 1 with 30.0000 on evaluation data test-1"
+        == "version 2 with psnr_db 30.0000 is not better than champion version 1 with 30.0000 on evaluation data test-1:"
+        " gain +0.0000"
     )
     assert tracking.registry_record("gate")["decision"] == {"promoted": False, "reason": equal.reason}
 
@@ -164,11 +166,13 @@ def test_a_challenger_must_be_better_on_the_same_evaluation_data(store: Path) ->
     assert "judged on different evaluation data (test-2 and test-1)" in other.reason
 
     judged_again = json.loads((_trained(store, 13, 36.0, "test-2")[1] / "metrics.json").read_text())
-    assert not tracking.promote("gate", "4", judged_again).promoted
+    tracking.add_scores("gate", "3", judged_again)
+    assert not tracking.promote("gate", "4").promoted
     judged_again["primary"]["value"] = 34.0
-    assert tracking.promote("gate", "4", judged_again).promoted
-    with pytest.raises(ValueError, match="not of its weights on version 3's evaluation data"):
-        tracking.promote("gate", "3", {**judged_again, "weights_sha256": "other"})
+    tracking.add_scores("gate", "3", judged_again)
+    assert tracking.promote("gate", "4").promoted
+    with pytest.raises(ValueError, match="not of the weights of version 3 of rushes-gate"):
+        tracking.add_scores("gate", "3", {**judged_again, "weights_sha256": "other"})
     assert champion_of() == "4"
 
 
@@ -364,16 +368,19 @@ def test_of_two_raters_the_one_with_the_lower_error_is_champion(store: Path) -> 
     judged = [tracking.promote("lower", str(version)) for version in (1, 2, 3, 4)]
     assert [(d.promoted, d.champion_version) for d in judged] == [(True, "1"), (False, "1"), (True, "3"), (False, "3")]
     assert judged[1].reason == (
-        "version 2 with mse 1.2000 is not better than champion version 1 with 0.9000 on evaluation data test-1"
+        "version 2 with mse 1.2000 is not better than champion version 1 with 0.9000 on evaluation data test-1:"
+        " gain -0.3000"
     )
     assert judged[2].reason == (
-        "version 3 with mse 0.6000 is better than champion version 1 with 0.9000 on evaluation data test-1"
+        "version 3 with mse 0.6000 is better than champion version 1 with 0.9000 on evaluation data test-1: gain"
+        " +0.3000"
     )
     assert judged[3].reason == "version 4 has no finite mse (nan)"
     tracking.register("lower", *_trained(store, 85, 0.7, "test-2", "tiny_rater"), {})
     assert tracking.promote("lower", "5").rejudge
     again = json.loads((_trained(store, 83, 0.8, "test-2", "tiny_rater")[1] / "metrics.json").read_text())
-    assert tracking.promote("lower", "5", again).promoted  # on the new data 0.7 is less than the champion's 0.8
+    tracking.add_scores("lower", "3", again)
+    assert tracking.promote("lower", "5").promoted  # on the new data 0.7 is less than the champion's 0.8
 
 
 def test_errors_name_what_is_missing(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
