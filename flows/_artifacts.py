@@ -49,11 +49,16 @@ def stage_rows(stage: str, outputs: list[Path]) -> list[dict[str, Any]]:
             table = pd.DataFrame(
                 {"page": [p.relative_to(out).as_posix() for p in pages], "bytes": [p.stat().st_size for p in pages]}
             )
+    return table_rows(table, out.name)
+
+
+def table_rows(table: Any, name: str) -> list[dict[str, Any]]:
+    """The rows of a table artifact; past `MOST_ROWS` a last row counts the rest, which are in `name`."""
     shown = table.head(MOST_ROWS)
     records = shown.astype(object).where(shown.notna(), None).to_dict("records")
     rows = [{str(column): cell for column, cell in record.items()} for record in records]
     if len(table) > MOST_ROWS:
-        rows.append({str(table.columns[0]): f"… and {len(table) - MOST_ROWS} more rows in {out.name}"})
+        rows.append({str(table.columns[0]): f"… and {len(table) - MOST_ROWS} more rows in {name}"})
     return rows
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from flows import (
+    _batch_command,
     _clips_command,
     _explain_command,
     _registry_commands,
@@ -155,6 +156,7 @@ app.command()(_service_commands.serve)
 app.command()(_service_commands.up)
 app.command()(_service_commands.down)
 app.command()(_service_commands.status)
+app.command()(_batch_command.batch)
 
 
 @app.command()

@@ -24,6 +24,7 @@ from tasks import files, listing, media, sampling
 from tasks.params import Dataset, GroupRule
 
 UNRATED = "ratings"  # as the stage of a reject: no score belongs to it, which is somebody's table and no damage
+Read = Callable[[Path, listing.Candidate], dict[str, Any]]
 NOMINAL_FRAMES_PER_SECOND = 25.0  # for strips and frame folders, which state no rate
 
 
@@ -63,11 +64,14 @@ def list_sources(footage: Path, dataset: Dataset, only: str = "") -> tuple[list[
     return _one_of_each([s for s in found if isinstance(s, Source)]), [r for r in found if isinstance(r, Reject)]
 
 
-def each_source(footage: Path, dataset: Dataset, only: str = "") -> Iterator[Source | Reject]:
+def each_source(
+    footage: Path, dataset: Dataset, only: str = "", read: Read | None = None
+) -> Iterator[Source | Reject]:
     """Every source of a footage folder and every reject, by path; each is hashed and probed when it is asked for.
 
     Args:
         only: the name of the one file or folder in `footage` to look at; empty: all of it.
+        read: `content`, or what remembers what it gave.
 
     Raises:
         ValueError: the folder does not exist.
@@ -84,7 +88,7 @@ def each_source(footage: Path, dataset: Dataset, only: str = "") -> Iterator[Sou
             continue
         try:
             label, group = _label(name, dataset.label), _group(name, dataset.group)
-            values = _content(footage / candidate.path, candidate)
+            values = (read or content)(footage / candidate.path, candidate)
             yield Source(source_id(name), name, candidate.kind, label=label, group=group, **values)
         except media.MediaError as error:
             inside = "" if error.path == footage / candidate.path else f"{error.path.name}: "
@@ -186,8 +190,12 @@ class _UnplacedError(ValueError):
     """The footage is sound, but the dataset's rules give it no class or no group."""
 
 
-def _content(path: Path, candidate: listing.Candidate) -> dict[str, Any]:
-    """The fields of a source that its content decides."""
+def content(path: Path, candidate: listing.Candidate) -> dict[str, Any]:
+    """The fields of a source that its content decides: it is hashed and probed.
+
+    Raises:
+        MediaError: it cannot be used.
+    """
     names = ["height_px", "width_px", "frames_per_second", "claimed_frames", "note"]
     if candidate.sequence is not None:
         found = candidate.sequence

@@ -74,17 +74,22 @@ def sources(paths: list[Path], stage: str, rejects: list[Reject]) -> Iterator[tu
     return itertools.chain.from_iterable(_sources(path, stage, rejects) for path in paths)
 
 
-def _sources(path: Path, stage: str, rejects: list[Reject]) -> Iterator[tuple[Path, footage.Source]]:
+def each_source(path: Path, read: footage.Read | None = None) -> Iterator[footage.Source | footage.Reject]:
+    """Every source and reject at a path or below it, as `footage.each_source` gives them for the folder it lies in."""
     root = path.resolve().parent
     anything = Dataset(footage=str(root), label="none", split=Split(test=("none",)))  # its split is not read
+    return footage.each_source(root, anything, path.resolve().name, read)
+
+
+def _sources(path: Path, stage: str, rejects: list[Reject]) -> Iterator[tuple[Path, footage.Source]]:
     nothing, sequences = True, set()
-    for found in footage.each_source(root, anything, only=path.resolve().name):
+    for found in each_source(path):
         nothing = False
         if isinstance(found, footage.Reject):
             rejects.append({"path": found.path, "stage": stage, "reason": found.reason})
         elif found.kind != "mot" or found.sha256 not in sequences:
             sequences.add(found.sha256)
-            yield root, found
+            yield path.resolve().parent, found
     if nothing:
         rejects.append({"path": path.name, "stage": stage, "reason": "holds no video, image strip or frame folder"})
 

@@ -19,12 +19,12 @@ ADDRESS = "RAY_ADDRESS"
 _OBJECT_STORE_BYTES = 128 * 2**20  # what passes through it are names and counts
 
 
-def stream(setup: Setup[Item, Result], items: Sequence[Item], workers: int) -> Iterator[Answer[Item, Result]]:
+def stream(setup: Setup[Item, Result], items: Sequence[Item], workers: int | None) -> Iterator[Answer[Item, Result]]:
     """As `parallel.stream`, on the cluster that `RAY_ADDRESS` names, or on one started here, which ends with the
     iterator.
 
     Args:
-        workers: actors, of one CPU each.
+        workers: actors, of one CPU each; None: one for every CPU of the cluster, or of this machine.
 
     Raises:
         ValueError: Ray is not installed.
@@ -32,7 +32,7 @@ def stream(setup: Setup[Item, Result], items: Sequence[Item], workers: int) -> I
     """
     if not items:
         return
-    with _cluster(min(workers, len(items))):
+    with _cluster(workers):
         import ray
         from ray.data import ActorPoolStrategy, DataContext
 
@@ -41,11 +41,12 @@ def stream(setup: Setup[Item, Result], items: Sequence[Item], workers: int) -> I
         context.max_errored_blocks = -1  # of one item each: an actor that died costs its item, not the rest
         context.enable_progress_bars = False
         actor: Any = _Actor  # Ray's hints know functions alone
+        actors = min(workers or int(ray.cluster_resources()["CPU"]), len(items))
         rows = [{"index": i, "item": pickle.dumps(item)} for i, item in enumerate(items)]
         answers = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
             actor,
             fn_constructor_args=(setup,),
-            compute=ActorPoolStrategy(size=min(workers, len(items)), max_tasks_in_flight_per_actor=1),
+            compute=ActorPoolStrategy(size=actors, max_tasks_in_flight_per_actor=1),
             num_cpus=1,
             ray_remote_args_fn=lambda: {"max_task_retries": 0},  # Ray would try what kills its actor for ever
         )
@@ -61,7 +62,7 @@ def stream(setup: Setup[Item, Result], items: Sequence[Item], workers: int) -> I
 
 
 @contextlib.contextmanager
-def _cluster(workers: int) -> Iterator[None]:
+def _cluster(workers: int | None) -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody asked for a phone call home
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what it will be one day, and is warned of
     try:
@@ -73,7 +74,8 @@ def _cluster(workers: int) -> Iterator[None]:
     own: dict[str, Any] = {"num_cpus": workers, "object_store_memory": _OBJECT_STORE_BYTES, "include_dashboard": False}
     with contextlib.redirect_stdout(sys.stderr):  # Ray prints; standard output is for results
         try:
-            ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **({} if address else own))
+            settings = {} if address else own
+            ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **settings)
         except (ConnectionError, RuntimeError) as error:
             raise WorkerError(f"no Ray cluster answers at {address or 'this machine'}: {error}") from error
         try:
