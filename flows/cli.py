@@ -17,6 +17,7 @@ from flows import (
     _batch_command,
     _clips_command,
     _explain_command,
+    _fetch_command,
     _registry_commands,
     _service_commands,
     _study_command,
@@ -146,6 +147,7 @@ def report(
 
 app.command()(_clips_command.clips)
 app.command()(_explain_command.explain)
+app.command()(_fetch_command.fetch)
 app.command()(_registry_commands.models)
 app.command()(_registry_commands.promote)
 app.command()(_registry_commands.rollback)
