@@ -15,7 +15,7 @@ from typing import Any
 
 import networkx as nx
 
-from tasks import params
+from tasks import locks, params
 from tasks.exits import BAD_INPUT
 
 # What DVC says after every stage to people who type it themselves.
@@ -23,6 +23,8 @@ _HINTS = (
     "To track the changes", "git add", "To enable auto staging", "dvc config", "Use `dvc push`", "Updating lock",
     "Ran experiment", "Experiment results have been applied", "WARNING: No file hash info",
 )  # fmt: skip
+
+FOOTAGE_STAGES = ("footage", "subclips", "sample")
 
 _LAST_WORDS = re.compile(r"error: |[\w.]*(Error|Exception|Exit)(: |$)")  # of a stage: its message, or its traceback's
 
@@ -141,7 +143,12 @@ def repro(root: Path, stage: str, say: Callable[[str], None], force: bool = Fals
         StageFailedError: the stage or DVC failed.
     """
     options = [*(["--force"] if force else []), *([] if commit else ["--no-commit"])]
-    return _run(root, ["repro", "--single-item", *options, stage], stage, say, environment())
+    command = ["repro", "--single-item", *options, stage]
+    if stage.split("@")[0] not in FOOTAGE_STAGES:
+        return _run(root, command, stage, say, environment())
+    # DVC records the folder as it is in the end: nothing may come in that the stage has not seen.
+    with locks.footage(root, waiting=lambda: say("waiting for an ingest, or for another stage on the footage")):
+        return _run(root, command, stage, say, environment())
 
 
 def bring(root: Path, how: str, paths: Iterable[str]) -> str | None:

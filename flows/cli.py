@@ -18,6 +18,7 @@ from flows import (
     _clips_command,
     _explain_command,
     _fetch_command,
+    _footage_commands,
     _registry_commands,
     _service_commands,
     _study_command,
@@ -148,6 +149,7 @@ def report(
 app.command()(_clips_command.clips)
 app.command()(_explain_command.explain)
 app.command()(_fetch_command.fetch)
+app.command()(_footage_commands.ingest)
 app.command()(_registry_commands.models)
 app.command()(_registry_commands.promote)
 app.command()(_registry_commands.rollback)

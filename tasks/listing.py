@@ -78,7 +78,7 @@ def _files(
     footage: Path, folder: Path, below: str, names: list[str], strip_frame_width_px: int | None
 ) -> Iterator[Candidate]:
     looked = sequences.look(folder, footage, names)
-    if below and _is_sequence(looked, strip_frame_width_px):
+    if below and is_sequence(looked, strip_frame_width_px):
         yield _sequence(footage, below, "frames")
         names = [name for name in names if name not in looked]
     for name in sorted(names):
@@ -102,7 +102,7 @@ def _files(
                 yield Candidate(shown, reason=sequences.TEXT)
 
 
-def _is_sequence(looked: Looked, strip_frame_width_px: int | None) -> bool:
+def is_sequence(looked: Looked, strip_frame_width_px: int | None) -> bool:
     """Whether most images of a folder are one numbered series of one size, and no strips."""
     series = sequences.largest_series(looked)
     sizes = Counter(size for name in series if isinstance(size := looked[name], tuple))

@@ -1,0 +1,100 @@
+"""What is new behind a desk's URL, and bringing it to the folder that units are taken from."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from tasks.exits import UnreachableError
+from tasks.ingest import arrivals, remote
+from tasks.ingest.books import Refusal, Row, now, shown
+from tasks.ingest.desk import CHANGED, Desk
+from tasks.ingest.examine import GIB
+from tasks.ingest.remote import RemoteFile
+
+MOST_FAILURES = 3  # in a row, until a server is taken for dead
+
+
+@dataclass
+class News:
+    """What a listing says that was not known: files to fetch, paths on their way there, and what is not fetched."""
+
+    files: list[RemoteFile] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+
+def news(desk: Desk, listed: Sequence[RemoteFile]) -> News:
+    """Sort a listing. What is larger than allowed is refused by its stated size."""
+    seen, found, at = desk.books.seen(), News(), time.time()
+    places = {shown(str(p)) for file in listed for p in (PurePosixPath(file.path), *PurePosixPath(file.path).parents)}
+    desk.books.keep_refusals(places)
+    for file in listed:
+        settled = file.changed_seconds is None or at - file.changed_seconds >= desk.setting.settle_seconds
+        if arrivals.hidden(file.path) or seen.get(file.path) == file.version:
+            continue
+        if not settled or any(arrivals.partial(part) for part in file.path.split("/")):
+            found.held.append(file.path)
+        elif file.bytes is not None and file.bytes > desk.setting.largest_file_gib * GIB:
+            reason = (
+                f"{file.bytes / GIB:.1f} GiB is more than largest_file_gib {desk.setting.largest_file_gib:g} allows"
+            )
+            desk.books.refuse([Refusal(shown(file.path), reason, file.bytes, file.version, now())])
+            desk.books.see({file.path: file.version})
+            found.rows.append(Row(shown(file.path), "refused", "", file.bytes, reason))
+        else:
+            found.files.append(file)
+    return found
+
+
+def fetch(desk: Desk, files: Sequence[RemoteFile]) -> list[Row]:
+    """Bring files here; those that are here already are left. Returns those that cannot be had.
+
+    Raises:
+        UnreachableError: the network failed for some; another call goes on with those.
+    """
+    rows: list[Row] = []
+    failed: list[UnreachableError] = []
+    in_a_row = 0
+    for file in files:
+        into = desk.inbox / file.path
+        if into.is_file():
+            continue
+        try:
+            remote.fetch(desk.setting.inbox, file, into, desk.setting.largest_file_gib * GIB)
+            in_a_row = 0
+        except remote.VanishedError:
+            rows.append(Row(shown(file.path), "waiting", reason=CHANGED))
+        except UnreachableError as error:
+            failed.append(error)
+            in_a_row += 1
+            if in_a_row == MOST_FAILURES:
+                break
+        except ValueError as error:
+            rows.append(Row(shown(file.path), "not fetched", reason=str(error)))
+        except OSError as error:  # a name that this file system cannot hold, beside others that it can
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            rows.append(Row(shown(file.path), "not fetched", reason=f"cannot be written ({error.strerror or error})"))
+    if failed:
+        raise UnreachableError(f"{len(failed)} of {len(files)} files could not be fetched; the first: {failed[0]}")
+    return rows
+
+
+def dealt_with(desk: Desk, files: Sequence[RemoteFile], waiting: Collection[str]) -> None:
+    """Note files that need not be fetched again: they are here, and neither they nor their folders wait."""
+    done = {}
+    for file in files:
+        places = {str(place) for place in (PurePosixPath(file.path), *PurePosixPath(file.path).parents)}
+        if places.isdisjoint(waiting):
+            done[file.path] = file.version
+    if done:
+        desk.books.see(done)
+
+
+def missing(desk: Desk, files: Sequence[RemoteFile]) -> list[str]:
+    """Which of them are not here."""
+    return [file.path for file in files if not (desk.inbox / file.path).is_file()]
