@@ -27,7 +27,7 @@ BATCH_WINDOWS = 8
 ERROR_SCALE = 0.25  # the error of the brightest colour; fixed, so that videos can be compared
 STAGE = "reconstruct"
 RESULTS = ("source", "path", "frames", "mse", "psnr_db", "worst_frame", "worst_time_seconds", "worst_mse")
-Answered = Iterator[tuple["_Taken", NDArray[np.float32]]]
+Answered = Iterator[tuple["_Taken", int, NDArray[np.float32]]]
 
 
 class Model(new_footage.Registered, Protocol):
@@ -59,8 +59,9 @@ def reconstruct(
     """Run every source in `paths` through `model`, in bounded memory.
 
     Writes into `out`, each file whole or not at all: `<id>.mp4` (input, reconstruction, error), `<id>.errors.csv`
-    (per frame: `frame, source_frame, time_seconds, mse, psnr_db`), `results.csv` and `rejects.csv`. A source that
-    cannot be used costs one row in `rejects.csv`, nothing else.
+    (per frame: `frame, source_frame, time_seconds, place, mse, psnr_db`; `place` is that in the model's window, at
+    whose ends the error is larger), `results.csv` and `rejects.csv`. A source that cannot be used costs one row in
+    `rejects.csv`, nothing else.
 
     Args:
         paths: videos, image strips, frame folders, MOT sequences, or folders of them.
@@ -124,12 +125,12 @@ def one(
     errors: list[dict[str, Any]] = []
 
     def panels() -> Iterator[NDArray[np.uint8]]:
-        for taken, output in _answers(model, _frames(model, root, source), batch_windows):
+        for taken, place, output in _answers(model, _frames(model, root, source), batch_windows):
             if not np.isfinite(output).all():
                 raise ValueError(f"{model.uri} rebuilds a frame with NaN or infinity; train it again")
             mse = float(metrics.frame_mse(taken.frame[None, None], output[None, None])[0, 0])
             row = {"frame": len(errors), "source_frame": taken.source_frame, "time_seconds": taken.time_seconds}
-            errors.append(row | {"mse": mse, "psnr_db": float(metrics.psnr_db(mse))})
+            errors.append(row | {"place": place, "mse": mse, "psnr_db": float(metrics.psnr_db(mse))})
             answer = np.rint(output.clip(0.0, 1.0) * 255).astype(np.uint8)
             yield pictures.panels(taken.frame, answer, ERROR_SCALE)
 
@@ -177,10 +178,12 @@ def _windows(frames: Iterator[_Taken], length: int) -> Iterator[tuple[list[_Take
 
 
 def _answers(model: Model, frames: Iterator[_Taken], batch_windows: int) -> Answered:
-    """Every frame once, in order, with the model's float32 (H, W, C)."""
-    windows = _windows(frames, int(model.input["length_frames"]))
+    """Every frame once, in order, with its place in the window that it was answered in, and the model's float32
+    (H, W, C)."""
+    length = int(model.input["length_frames"])
+    windows = _windows(frames, length)
     while batch := list(itertools.islice(windows, batch_windows)):
         clip_BTHWC = np.stack([np.stack([taken.frame for taken in window]) for window, _ in batch])
         output_BTHWC = model.predict(clip_BTHWC)
         for (window, fresh), output_THWC in zip(batch, output_BTHWC, strict=True):
-            yield from zip(window[-fresh:], output_THWC[-fresh:], strict=True)
+            yield from zip(window[-fresh:], range(length - fresh, length), output_THWC[-fresh:], strict=True)

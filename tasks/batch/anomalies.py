@@ -1,7 +1,9 @@
 """Where a source is unlike what the model was trained on: the stretches in which it rebuilds it unusually badly.
 
-Every source is measured against itself: its median error, and how widely its errors scatter. A source that is unusual
-for half of its length or more is not found so; `against_the_others` holds its mean error against those of a batch.
+Every source is measured against itself: its median error, and how widely its errors scatter, after the model's own
+unevenness within its window is taken out (it rebuilds the first and the last frames worse, by a quarter or so). A source
+that is unusual for half of its length or more is not found so; `against_the_others` holds its mean error against those
+of a batch.
 
     error        . . . . # # . # # # . . . . . . .        told: two runs that are near one another are one interval
     interval             [ - - - - - )
@@ -21,6 +23,7 @@ COLUMNS = ("start_seconds", "end_seconds", "peak_seconds", "peak_frame", "peak_m
 CONSISTENT = 1.4826  # of the median absolute deviation: the standard deviation, where errors are normal
 MERGE_SECONDS = 0.5  # runs of frames with no more than this between them are one interval
 FEWEST_FRAMES = 16  # below, there is no telling what is usual
+FEWEST_WINDOWS = 4
 FEWEST_SOURCES = 8
 LEAST_SHARE = 0.02  # of the median error: errors that scatter less than this count as if they scattered so much
 LEAST_MSE = 1 / (12 * 255**2)  # as does an error below that of rounding a picture to 8 bits
@@ -36,12 +39,13 @@ def anomalies(errors: pd.DataFrame, deviations: float) -> list[dict[str, Any]]:
     of fewer than 16 frames has none.
 
     Args:
-        errors: of one source, a row a frame, in order: `frame, source_frame, time_seconds, mse, psnr_db`.
+        errors: of one source, a row a frame, in order: `frame, time_seconds, place, mse` of its errors.csv.
 
     Returns:
         In the order of time: `start_seconds` and `end_seconds` (half-open: the end is that of the last frame),
-        `peak_seconds` and `peak_frame` (the column `frame`: its place in the video) of the largest error, `peak_mse`,
-        `median_mse` of the source, and `deviations`, how many robust deviations the peak lies above the median.
+        `peak_seconds` and `peak_frame` (the column `frame`: its place in the video) of the largest evened error,
+        `peak_mse`, that frame's error, `median_mse` of the source's errors, and `deviations`, how many robust
+        deviations the evened error of the peak lies above the median.
 
     Raises:
         ValueError: an error is not finite.
@@ -53,8 +57,9 @@ def anomalies(errors: pd.DataFrame, deviations: float) -> list[dict[str, Any]]:
     if len(mse) < FEWEST_FRAMES:
         return []
     ends = _ends(starts)
-    median, scale = usual(mse)
-    above = (mse - median) / scale
+    even = evened(errors)
+    middle, scale = usual(even)
+    above = (even - middle) / scale
     found = []
     for first, last in _intervals(above > deviations, starts, ends):
         peak = first + int(np.argmax(above[first : last + 1]))
@@ -64,11 +69,26 @@ def anomalies(errors: pd.DataFrame, deviations: float) -> list[dict[str, Any]]:
             float(starts[peak]),
             int(errors["frame"].iloc[peak]),
             float(mse[peak]),
-            median,
+            float(np.median(mse)),
             float(above[peak]),
         )
         found.append(dict(zip(COLUMNS, values, strict=True)))
     return found
+
+
+def evened(errors: pd.DataFrame) -> NDArray[np.float64]:
+    """The errors divided by how much larger they are at their place in the model's window: the median, over the windows
+    of the source, of the error there over that of the frames around. Of fewer than four windows as they are."""
+    mse = errors["mse"].to_numpy(np.float64)
+    places = errors["place"].to_numpy(np.int64)
+    length = int(places.max(initial=0)) + 1
+    if len(mse) < FEWEST_WINDOWS * length:
+        return mse
+    around = errors["mse"].rolling(length, center=True, min_periods=1).median().to_numpy(np.float64)
+    ratio = np.divide(mse, around, out=np.ones_like(mse), where=around > 0)
+    at_place = np.array([np.median(ratio[places == place]) for place in range(length)])
+    even: NDArray[np.float64] = mse / np.where(at_place > 0, at_place, 1.0)[places]
+    return even
 
 
 def usual(mse: NDArray[np.float64]) -> tuple[float, float]:

@@ -30,7 +30,7 @@ def error_curve(
     """The mean squared error of every frame over the time in the source, and where it is told as an anomaly.
 
     Args:
-        told: `start_seconds`, `end_seconds`, `peak_seconds`, `peak_mse` and `deviations` of each interval.
+        told: `start_seconds`, `end_seconds`, `peak_seconds` and `deviations` of each interval.
         median: of the source; a thin line.
         threshold: above which an error is told; dashed. None: it is not known.
     """
@@ -81,7 +81,8 @@ def error_curve(
     drawn = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(*_thinned(across(x), up(y)), strict=True))
     parts.append(Markup('<polyline class="line s0 fine" points="{}"/>').format(drawn))
     for interval in told:
-        peak = float(across(interval["peak_seconds"])), float(up(interval["peak_mse"]))
+        at_peak = float(np.interp(interval["peak_seconds"], x, y))
+        peak = float(across(interval["peak_seconds"])), float(up(at_peak))
         parts.append(Markup('<circle class="peak" cx="{:.1f}" cy="{:.1f}" r="4"/>').format(*peak))
     return Markup("").join([*parts, Markup("</svg>")])
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import files, media, pictures
-from tasks.batch.anomalies import FEWEST_FRAMES, against_the_others, usual
+from tasks.batch.anomalies import FEWEST_FRAMES, against_the_others, evened, usual
 from tasks.report import batch_charts
 from tasks.report.batch_page import ROWS_SHOWN, Batch, anomalies_of, more
 from tasks.report.kinds import decimal
@@ -42,7 +42,7 @@ def reconstruct(batch: Batch) -> dict[str, Any]:
     for row in _rows(table):
         errors = _errors(batch, row["source"])
         own = _rows(told[told["source"] == row["source"]])
-        spark = None if errors is None else batch_charts.spark(errors["time_seconds"], errors["mse"], own)
+        spark = None if errors is None else batch_charts.spark(errors["time_seconds"], evened(errors), own)
         sources.append(row | {"spark": spark, "href": batch.link(row["source"], VIDEO)})
     moments = []
     for row in _rows(told.sort_values("deviations", ascending=False, kind="stable")):
@@ -106,12 +106,13 @@ def _looked(batch: Batch, row: dict[str, Any], told: pd.DataFrame, rates: _Rates
     deviations = batch.about.get("anomaly_deviations")
     curve = None
     if errors is not None and len(errors):
+        even = evened(errors)
         curve = batch_charts.error_curve(
             errors["time_seconds"].tolist(),
-            errors["mse"].tolist(),
+            even.tolist(),
             own,
-            median=float(errors["mse"].median()),
-            threshold=_threshold(errors, deviations),
+            median=float(np.median(even)),
+            threshold=_threshold(even, deviations),
             title=f"Error of every frame of {row['path']}",
         )
     return row | {
@@ -123,11 +124,11 @@ def _looked(batch: Batch, row: dict[str, Any], told: pd.DataFrame, rates: _Rates
     }
 
 
-def _threshold(errors: pd.DataFrame, deviations: float | None) -> float | None:
+def _threshold(even: NDArray[np.float64], deviations: float | None) -> float | None:
     """The error above which a frame is told."""
-    if deviations is None or len(errors) < FEWEST_FRAMES:
+    if deviations is None or len(even) < FEWEST_FRAMES:
         return None
-    median, scale = usual(errors["mse"].to_numpy(np.float64))
+    median, scale = usual(even)
     return median + deviations * scale
 
 

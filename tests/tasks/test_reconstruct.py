@@ -67,6 +67,7 @@ def test_every_frame_of_a_folder_is_answered_once(tmp_path: Path) -> None:
     expected = (np.array(HUNDREDTHS_IN_TEN_FRAMES) / 100) ** 2
     assert errors["frame"].tolist() == errors["source_frame"].tolist() == list(range(10))
     np.testing.assert_allclose(errors["time_seconds"], np.arange(10) / 25)
+    assert errors["place"].tolist() == HUNDREDTHS_IN_TEN_FRAMES  # which is how much this model errs there
     np.testing.assert_allclose(errors["mse"], expected, atol=1e-8)
     np.testing.assert_allclose(errors["psnr_db"], -10 * np.log10(np.maximum(expected, 1e-10)), atol=1e-3)
     assert rows == [
