@@ -78,14 +78,14 @@ def download(
             except (httpx.TransportError, _PassingError) as error:
                 if "CERTIFICATE_VERIFY_FAILED" in str(error):
                     raise _untrusted(url, error) from error
-                faults, in_a_row = faults + 1, 1 if part.have_bytes > furthest else in_a_row + 1
+                faults, in_a_row = faults + 1, 0 if part.have_bytes > furthest else in_a_row + 1
                 furthest = max(furthest, part.have_bytes)
                 if in_a_row >= FAULTS_IN_A_ROW or faults >= FAULTS_IN_ALL:
                     raise UnreachableError(
                         f"{url}: {_words(error)}; {in_a_row} faults in a row, {faults} in all. {part.have_bytes} bytes "
                         "are kept, the same command goes on from there"
                     ) from error
-                seconds = min(2.0 ** (in_a_row - 1), LONGEST_WAIT_SECONDS)
+                seconds = min(2.0 ** max(in_a_row - 1, 0), LONGEST_WAIT_SECONDS)
                 if isinstance(error, _PassingError) and error.retry_after_seconds is not None:
                     seconds = error.retry_after_seconds
                 if say is not None:
@@ -97,7 +97,7 @@ def download(
 def _attempt(client: httpx.Client, part: _Part, told: Told) -> None:
     """One request. Returns when the file is whole."""
     have = part.have_bytes
-    headers = {"Range": f"bytes={have}-", "If-Range": part.validator} if have else {}
+    headers = {"Range": f"bytes={have}-", "If-Range": part.validator} if have and part.validator else {}
     with client.stream("GET", part.url, headers=headers) as response:
         if response.status_code == 416:
             part.discard()
