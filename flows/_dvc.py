@@ -76,13 +76,17 @@ def project_root(start: Path | None = None) -> Path:
 
 
 def graph(root: Path) -> nx.DiGraph:
-    """The stages as a directed graph, an edge from each stage to those that read what it writes."""
+    """The stages as a directed graph, an edge from each stage to those that read what it writes.
+
+    Footage that is versioned by a `.dvc` file of its own is no stage.
+    """
     edges = re.findall(r'"([^"]+)"(?:\s*->\s*"([^"]+)")?', _dvc(root, "dag", "--dot"))
     dag = nx.DiGraph()
     for source, target in edges:
         dag.add_node(source)
         if target:
             dag.add_edge(source, target)
+    dag.remove_nodes_from([node for node in dag if node.endswith(".dvc")])
     return dag
 
 

@@ -47,10 +47,14 @@ class Refusal:
 
 
 class Books:
-    """The files of one inbox's folder; `folder` is made when the first is written."""
+    """The files of one inbox's folder; `folder` is made when the first is written.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    Args:
+        inbox: what paths in the ledger start with.
+    """
+
+    def __init__(self, folder: Path, inbox: str) -> None:
+        self.folder, self.inbox = folder, inbox.rstrip("/")
         self.ledger, self.rejects = folder / "ledger.jsonl", folder / "rejects.csv"
         self.seen_file, self.pending_file = folder / "seen.json", folder / "pending.json"
 
@@ -86,7 +90,13 @@ class Books:
         rows = {path: row for path, row in self.refusals().items() if path not in set(settled)}
         for row in refused:
             rows[row.path] = row
-            line = {"from": row.path, "to": None, "reason": row.reason, "bytes": row.bytes, "time": row.time}
+            line = {
+                "from": f"{self.inbox}/{row.path}",
+                "to": None,
+                "reason": row.reason,
+                "bytes": row.bytes,
+                "time": row.time,
+            }
             self.write_line(line)
         self._write_rejects(rows)
 

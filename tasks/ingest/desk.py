@@ -35,7 +35,7 @@ class Desk:
 
     @property
     def books(self) -> Books:
-        return Books(self.folder)
+        return Books(self.folder, self.setting.inbox)
 
     @property
     def footage(self) -> Path:
@@ -189,7 +189,7 @@ class Desk:
         return Row(name, "refused", "", unit.bytes, reason)
 
     def _from(self, path: str) -> str:
-        return f"{self.setting.inbox.rstrip('/')}/{shown(path)}"
+        return f"{self.books.inbox}/{shown(path)}"
 
     def owe(self) -> None:
         """Note that the footage folder has changed, before it does: each step of its versioning is still to be done."""
