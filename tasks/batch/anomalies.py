@@ -1,9 +1,9 @@
 """Where a source is unlike what the model was trained on: the stretches in which it rebuilds it unusually badly.
 
 Every source is measured against itself: its median error, and how widely its errors scatter, after the model's own
-unevenness within its window is taken out (it rebuilds the first and the last frames worse, by a quarter or so). A source
-that is unusual for half of its length or more is not found so; `against_the_others` holds its mean error against those
-of a batch.
+unevenness within its window is taken out (it rebuilds the first and the last frames worse, by a quarter or so). What is
+unusual for much of a source's length is not found so; `against_the_others` holds its mean error against those of a
+batch.
 
     error        . . . . # # . # # # . . . . . . .        told: two runs that are near one another are one interval
     interval             [ - - - - - )

@@ -87,7 +87,7 @@ def _classify(model: Any, found: Found, settings: dict[str, Any], folder: Path) 
 
 def _regress(model: Any, found: Found, settings: dict[str, Any], folder: Path) -> Made:
     row, reasons = predict.one(model, found.path, found.root, found.source)
-    files.write_json(folder / RATINGS, row)
+    files.write_json(folder / RATINGS, row | {"scale": model.score_range})
     return predict.brief(row), reasons
 
 

@@ -151,7 +151,7 @@ def _write(run: Run, summary: Summary, records: Sequence[Record], rejects: Seque
     m = run.model
     told = {
         "batch": run.name, "recipe": m.recipe, "kind": m.kind, "executor": run.executor,
-        "footage": list(run.batch.footage), **run.about,
+        "footage": list(run.batch.footage), **run.about, **m.judged,
         "anomaly_deviations": run.batch.anomaly_deviations,
         **{key: getattr(summary, key) for key in ("sources", "done", "kept", "rejected")},
     }  # fmt: skip

@@ -35,6 +35,9 @@ class Pinned(Protocol):
     @property
     def weights_sha256(self) -> str: ...
 
+    @property
+    def judged(self) -> dict[str, Any]: ...
+
 
 @dataclass(frozen=True)
 class Run:

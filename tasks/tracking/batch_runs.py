@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tasks.tracking.loaded import ADDRESS
 from tasks.tracking.origin import origin
 from tasks.tracking.store import connected, experiment_id, tracking_uri
-from tasks.tracking.versions import CHAMPION, KIND, PREFIX, pick
+from tasks.tracking.versions import CHAMPION, INTERVAL, KIND, PREFIX, SIGNAL, pick
 
 STAGE, STATE = "rushes.stage", "rushes.batch_state"
 
@@ -24,6 +26,7 @@ class Pinned:
     version: str
     kind: str
     weights_sha256: str
+    judged: dict[str, Any] = field(default_factory=dict)  # `score`, and of a model that rates `interval` and `signal`
 
 
 def pinned(model: str) -> Pinned:
@@ -46,7 +49,21 @@ def pinned(model: str) -> Pinned:
     if weights is None:
         raise ValueError(f"{model} was not registered by Rushes: version {version.version} names no weights")
     recipe, number = name.removeprefix(PREFIX), str(version.version)
-    return Pinned(f"models:/{name}/{number}", recipe, number, version.tags.get(KIND, "reconstruct"), weights)
+    kind = version.tags.get(KIND, "reconstruct")
+    return Pinned(f"models:/{name}/{number}", recipe, number, kind, weights, _judged(version.tags))
+
+
+def _judged(tags: Mapping[str, str]) -> dict[str, Any]:
+    """What the version's evaluation found, in JSON: None for a figure that it has not."""
+    told: dict[str, Any] = {}
+    if "rushes.metric" in tags:
+        figures = {key: float(tags.get(f"rushes.{key}", "nan")) for key in ("value", "low", "high")}
+        known = {key: value if math.isfinite(value) else None for key, value in figures.items()}
+        told["score"] = {"metric": tags["rushes.metric"], **known}
+    for key, tag in (("interval", INTERVAL), ("signal", SIGNAL)):
+        if tag in tags:
+            told[key] = json.loads(tags[tag])
+    return told
 
 
 def log_batch(
