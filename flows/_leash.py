@@ -6,7 +6,8 @@
 A killed parent leaves its children running: a flow run unseen beside the next one, a stage that goes on writing.
 A leash looks once a second whether its parent is still there. When it is not, or the leash is told to end, the
 command gets SIGTERM, so that it can say what became of it, and `GRACE_SECONDS` later SIGKILL. When the command has
-ended, however it did, whatever it left in its process group is killed. On Linux a killed leash takes the command along.
+ended, however it did, whatever it left in its process group is killed. On Linux the command of a killed leash gets
+SIGTERM as well.
 
 Standard library alone, and no import of ours: it starts in a few hundredths of a second.
 """
@@ -34,7 +35,7 @@ def command(*arguments: str) -> list[str]:
 
 def _die_with_leash() -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def run(arguments: list[str]) -> int:

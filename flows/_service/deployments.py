@@ -12,7 +12,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,8 +134,7 @@ def crash_unfinished(reason: str) -> int:
     return len(runs)
 
 
-def workers_online(client: SyncPrefectClient, pool: str) -> bool:
-    """Whether a worker of the pool has said so lately."""
-    from prefect.client.schemas.objects import WorkerStatus
-
-    return any(worker.status == WorkerStatus.ONLINE for worker in client.read_workers_for_work_pool(pool))
+def worker_answers(client: SyncPrefectClient, pool: str, since: datetime) -> bool:
+    """Whether a worker of the pool has been heard of since a moment."""
+    heard = [worker.last_heartbeat_time for worker in client.read_workers_for_work_pool(pool)]
+    return any(moment is not None and moment >= since for moment in heard)

@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from flows._service import processes, stop
@@ -80,20 +81,20 @@ def _start(places: Places, addresses: Addresses, say: Callable[[str], None]) -> 
     health = {"prefect": f"{addresses.prefect_api}/health", "mlflow": f"{addresses.mlflow}/health"}
     _wait(places, supervisor, SERVERS, lambda: all(map(answers, health.values())))
     os.environ.update(added)  # before Prefect is imported
-    from flows._service.deployments import crash_unfinished, deploy, workers_online
+    from flows._service.deployments import crash_unfinished, deploy, worker_answers
 
     crash_unfinished("It was still running when the service was last seen.")
     say("deploying prefect.yaml")
     deploy(places.root)
     say("starting the workers")
-    names = pools(places.root)
+    names, since = pools(places.root), datetime.now(UTC)
     for pool in names:
         supervisor.start(worker_of(pool))
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
         parts = [*SERVERS, *map(worker_of, names)]
-        _wait(places, supervisor, parts, lambda: all(workers_online(client, pool) for pool in names))
+        _wait(places, supervisor, parts, lambda: all(worker_answers(client, pool, since) for pool in names))
     places.note(addresses)
 
 
