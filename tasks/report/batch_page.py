@@ -7,6 +7,7 @@ links are percent-encoded: names of files are other people's. Equal results give
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 HOME = "../../../index.html"  # from a version's folder to the list of all
 NAME = "index.html"
+FILES = ("results.csv", "anomalies.csv", "features.parquet", "ratings.csv", "rejects.csv", "batch.json")
 ROWS_SHOWN = 300  # of any table; a page of thousands of sources stays below 3 MB
+FOOTAGE_SHOWN = 3
 TEXT = ("source", "path", "sha256", "stage", "reason", "video", "sound")
 DONE = {
     "reconstruct": "reconstructed",
@@ -41,6 +44,11 @@ class Batch:
     about: dict[str, Any]  # batch.json
     results: pd.DataFrame
     rejects: pd.DataFrame
+    below: str | None = None  # the folder that all sources lie in, which the page names once
+
+    def short(self, path: str) -> str:
+        """A source's path below that folder."""
+        return path if self.below is None else path.removeprefix(f"{self.below}/")
 
     @property
     def kind(self) -> str:
@@ -65,12 +73,19 @@ def read(folder: Path) -> Batch:
         raise ValueError(f"{folder} has no batch.json, so it is not the folder of a batch; run: rushes batch")
     results = csv_if_there(folder / "results.csv", TEXT)
     rejects = csv_if_there(folder / "rejects.csv", TEXT)
-    return Batch(
-        folder,
-        about,
-        pd.DataFrame({"source": [], "path": []}, dtype=str) if results is None else results,
-        pd.DataFrame({"path": [], "stage": [], "reason": []}, dtype=str) if rejects is None else rejects,
-    )
+    results = pd.DataFrame({"source": [], "path": []}, dtype=str) if results is None else results
+    rejects = pd.DataFrame({"path": [], "stage": [], "reason": []}, dtype=str) if rejects is None else rejects
+    return Batch(folder, about, results, rejects, _common({*results["path"], *rejects["path"]}))
+
+
+def _common(paths: set[str]) -> str | None:
+    """The folder that all of several paths lie in."""
+    if len(paths) < 2:
+        return None
+    parents = {posixpath.dirname(path) for path in paths}
+    if len({path.startswith("/") for path in parents}) > 1:
+        return None
+    return posixpath.commonpath(parents).rstrip("/") or None
 
 
 def write(folder: Path) -> Path:
@@ -94,8 +109,9 @@ def write(folder: Path) -> Path:
         "files": [name for name in FILES if (folder / name).is_file()],
         "settings": sorted(batch.about.get("settings", {}).items()),
         "about": batch.about,
+        "below": batch.below,
     }
-    return _write(folder / NAME, "batch.html", links, HOME, page=values)
+    return _write(folder / NAME, "batch.html", links, HOME, page=values, short=batch.short)
 
 
 def write_index(root: Path) -> Path:
@@ -122,9 +138,6 @@ def write_index(root: Path) -> Path:
         )
     links = [{"href": NAME, "text": "All batches", "break": False}]
     return _write(root / NAME, "batches.html", links, NAME, rows=rows)
-
-
-FILES = ("results.csv", "anomalies.csv", "features.parquet", "ratings.csv", "rejects.csv", "batch.json")
 
 
 def _write(path: Path, template: str, links: list[dict[str, Any]], home: str, **values: Any) -> Path:
@@ -204,7 +217,7 @@ def _unusual(batch: Batch, long: bool) -> str:
         return "No stretch of any source is rebuilt unusually badly."
     worst = told.sort_values("deviations", ascending=False, kind="stable").iloc[0]
     return (
-        f"{many} in {plural(int(told['source'].nunique()), 'source')}; the strongest is in {worst['path']}, at"
+        f"{many} in {plural(int(told['source'].nunique()), 'source')}; the strongest is in {batch.short(worst['path'])}, at"
         f" {worst['peak_seconds']:,.2f} s: {worst['deviations']:,.1f} deviations above that source's median error."
     )
 

@@ -113,7 +113,7 @@ def _looked(batch: Batch, row: dict[str, Any], told: pd.DataFrame, rates: _Rates
             own,
             median=float(np.median(even)),
             threshold=_threshold(even, deviations),
-            title=f"Error of every frame of {row['path']}",
+            title=f"Error of every frame of {batch.short(row['path'])}",
         )
     return row | {
         "curve": curve,
@@ -211,15 +211,18 @@ def _same_folder(paths: list[str], near: dict[int, list[tuple[int, float]]]) -> 
 def regress(batch: Batch) -> dict[str, Any]:
     """The highest rating first; each on the scale of the ratings that the model learned from."""
     table = batch.results.sort_values(["rating", "path"], ascending=[False, True], kind="stable")
-    ends = table[["rating", "low", "high"]].to_numpy(np.float64)
-    scale = batch.about.get("score_range") or [float(np.nanmin(ends)), float(np.nanmax(ends))]
+    scale: list[float] | None = None
     sources = []
     for row in _rows(table):
         low, high = (None if np.isnan(row[key]) else float(row[key]) for key in ("low", "high"))
-        subclips = _subclips(batch, row["source"])
-        chart = batch_charts.rating_scale(
-            float(row["rating"]), low, high, (scale[0], scale[1]), [float(s["rating"]) for s in subclips]
-        )
+        path = batch.file(row["source"], "ratings.json")
+        told = None if path is None else files.read_json(path)
+        subclips = [] if told is None else told["subclips"]
+        chart = None
+        if told is not None:
+            scale = told["scale"]
+            ratings = [float(subclip["rating"]) for subclip in subclips]
+            chart = batch_charts.rating_scale(float(row["rating"]), low, high, (scale[0], scale[1]), ratings)
         few, many = subclips[:SUBCLIPS_SHOWN], max(0, len(subclips) - SUBCLIPS_SHOWN)
         sources.append(row | {"low": low, "high": high, "chart": chart, "told": few, "more_told": many})
     return {
@@ -229,9 +232,3 @@ def regress(batch: Batch) -> dict[str, Any]:
         "interval": batch.about.get("interval"),
         "signal": batch.about.get("signal"),
     }
-
-
-def _subclips(batch: Batch, source: str) -> list[dict[str, Any]]:
-    path = batch.file(source, "ratings.json")
-    found = [] if path is None else files.read_json(path)
-    return list(found["subclips"] if isinstance(found, dict) else found)
