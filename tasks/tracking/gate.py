@@ -111,12 +111,17 @@ def _unfit(version: ModelVersion, score: Score) -> str | None:
 
 
 def _not_comparable(no: Decision, challenger: ModelVersion, champion: ModelVersion, score: Score) -> Decision:
-    one, other = (v.tags["rushes.evaluation_sha256"] for v in (challenger, champion))
-    value = float(champion.tags["rushes.value"])
-    reason = (
+    metric, value = champion.tags["rushes.metric"], float(champion.tags["rushes.value"])
+    both = (
         f"version {no.version} with {score.metric} {score.value:.4f} and champion version {champion.version} with"
-        f" {champion.tags['rushes.metric']} {value:.4f} were judged on different evaluation data ({one[:12]} and"
-        f" {other[:12]}): judge the champion on the new data first"
+        f" {metric} {value:.4f} were"
+    )
+    if metric != score.metric:
+        return replace(no, champion_value=value, reason=f"{both} not judged by the same metric")
+    one, other = (v.tags["rushes.evaluation_sha256"] for v in (challenger, champion))
+    reason = (
+        f"{both} judged on different evaluation data ({one[:12]} and {other[:12]}): judge the champion on the new data"
+        " first"
     )
     return replace(no, reason=reason, champion_value=value, rejudge=True)
 

@@ -53,8 +53,12 @@ class Entry:
 def entry(
     turn: int, place: int, before: str | None, after: str, how: How, why: str, figures: dict[str, Any] | None = None
 ) -> Entry:
-    at = datetime.now(UTC).isoformat(timespec="seconds")
-    return Entry(before, after, how, why, who(), at, figures or {}, f"{KEY}{turn:08d}.{place}")
+    return Entry(before, after, how, why, who(), now(), figures or {}, f"{KEY}{turn:08d}.{place}")
+
+
+def now() -> str:
+    """UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def read(client: MlflowClient, full: str) -> list[Entry]:

@@ -95,33 +95,30 @@ def _take(client: MlflowClient) -> tuple[int, float]:
             if now - seen.setdefault(number, now) > TERM_SECONDS:
                 _delete(client, number)
         if not [number for number in there if now - seen[number] <= TERM_SECONDS]:
-            before, own = time.monotonic(), _make_turn(client, token)
-            if own is not None and not [t for t in _turns(client) if int(t.version) < own]:
-                return own, before
-            if own is not None:
-                _delete(client, own)
+            before = time.monotonic()
+            _make_turn(client, token)
+            made = {int(t.version): t.tags.get("rushes.token") == token for t in _turns(client)}
+            own = sorted(number for number in made if made[number])  # two, if a request's answer was lost
+            first = bool(own) and own[0] == min(made)
+            for number in own[1:] if first else own:
+                _delete(client, number)
+            if first:
+                return own[0], before
         if now - since > PATIENCE_SECONDS:
-            held = ", ".join(f"{t.tags.get('rushes.by', 'somebody')}" for t in there.values()) or "others"
+            held = ", ".join(sorted({t.tags.get("rushes.by", "somebody") for t in there.values()})) or "others"
             raise UnreachableError(f"no turn to promote within {PATIENCE_SECONDS:.0f} s: {held} had it; try again")
-        time.sleep(random.uniform(0.1, 0.4))
+        time.sleep(random.uniform(0.25, 0.75))
 
 
-def _make_turn(client: MlflowClient, token: str) -> int | None:
-    """Its number; None if too many others made theirs at the same moment, which MLflow gives up at.
-
-    A request that was repeated, because its answer was lost, makes two: the lower one counts.
-    """
+def _make_turn(client: MlflowClient, token: str) -> None:
+    """Or not, if too many others make theirs at the same moment, which MLflow gives up at."""
     from mlflow.exceptions import MlflowException
 
     try:
-        client.create_model_version(MODEL, "rushes:turn", tags={"rushes.token": token, "rushes.by": who()})
+        client.create_model_version(MODEL, "rushes:/turn", tags={"rushes.token": token, "rushes.by": who()})
     except MlflowException as error:
         if "Giving up after" not in str(error) and "too many 500" not in str(error):
             raise
-    own = sorted(int(t.version) for t in _turns(client) if t.tags.get("rushes.token") == token)
-    for number in own[1:]:
-        _delete(client, number)
-    return own[0] if own else None
 
 
 def _turns(client: MlflowClient) -> list[ModelVersion]:
