@@ -113,9 +113,9 @@ def _attempt(client: httpx.Client, part: _Part, told: Told) -> None:
             told(have, part.total_bytes)
             for piece in response.iter_raw():
                 stream.write(piece)
+                stream.flush()  # what has come outlives this process
                 have += len(piece)
                 told(have, part.total_bytes)
-            stream.flush()
             os.fsync(stream.fileno())
         if part.total_bytes is not None and have != part.total_bytes:
             raise _PassingError(f"it ended after {have} of {part.total_bytes} bytes")

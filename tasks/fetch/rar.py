@@ -11,7 +11,7 @@ from tasks.archive_members import ArchiveError, Intake, taking_place
 MAGIC = b"Rar!\x1a\x07"
 TIMEOUT_SECONDS = 4 * 3600
 PROGRAMS = {  # in the order of preference; none may ask anything, or overwrite what lies elsewhere
-    "unar": ["-quiet", "-force-overwrite", "-no-directory", "-output-directory", "{folder}", "{archive}"],
+    "unar": ["-q", "-force-overwrite", "-no-directory", "-no-recursion", "-output-directory", "{folder}", "{archive}"],
     "unrar": ["x", "-idq", "-y", "-p-", "{archive}", "{folder}/"],
     "bsdtar": ["-x", "-f", "{archive}", "-C", "{folder}"],
     "7zz": ["x", "-bso0", "-bsp0", "-y", "-p", "-o{folder}", "{archive}"],
