@@ -89,8 +89,8 @@ def _turns() -> list[str]:
         ({"value": 30.5, "spread": (2.5, -3.5, -0.75)}, {}, None),
         ({"value": 30.5, "spread": (2.5, -3.5, -0.75)}, {"certain": True}, "version 2 with psnr_db 30.5000 is not"
             " certain to be better than champion version 1 with 30.0000 on evaluation data test-1: gain +0.5000"
-            " (-2.7500 to +2.5000, 95% over 3 groups); the interval does not lie above promotion.least_gain 0 as a whole"
-            " (promotion.certain)"),
+            " (-2.7500 to +2.5000, 95% over 3 groups); the interval does not lie above promotion.least_gain 0 as a"
+            " whole (promotion.certain)"),
         ({"value": 29.0, "higher_is_better": False}, {}, None),
         ({"value": 31.0, "low": None, "high": None}, {}, "version 2 has psnr_db 31.0000 without a finite interval (nan"
             " to nan)"),
