@@ -64,11 +64,14 @@ def _row(known: PublicSet) -> dict[str, Any]:
 
 def _size(known: PublicSet) -> str:
     exact = all(archive.bytes for archive in known.archives)
-    return ("" if exact else "about ") + _megabytes(known.expected_bytes)
+    return ("" if exact else "about ") + _nbytes(known.expected_bytes)
 
 
-def _megabytes(nbytes: int) -> str:
-    return f"{nbytes / 1e9:.2f} GB" if nbytes >= 1e9 else f"{nbytes / 1e6:.1f} MB"
+def _nbytes(nbytes: int) -> str:
+    for unit, scale in (("GB", 1e9), ("MB", 1e6)):
+        if nbytes >= scale:
+            return f"{nbytes / scale:.2f} {unit}"
+    return f"{nbytes / 1e3:.1f} kB"
 
 
 def _shown(folder: Path, root: Path) -> str:
@@ -80,7 +83,7 @@ def _description(wanted: PublicSet, folder: str) -> str:
     lines = [wanted.title, ""]
     said = {
         "what": wanted.what, "page": wanted.page, "licence": wanted.licence, "cite": " ".join(wanted.cite.split()),
-        "size": f"{_size(wanted)} to fetch, about {_megabytes(wanted.unpacked_bytes)} unpacked", "folder": folder,
+        "size": f"{_size(wanted)} to fetch, about {_nbytes(wanted.unpacked_bytes)} unpacked", "folder": folder,
     }  # fmt: skip
     for label, text in said.items():
         lines += textwrap.wrap(f"{label:<9}{text}", 110, subsequent_indent=" " * 9, break_long_words=False)
@@ -112,7 +115,7 @@ def _say(line: str) -> None:
 def _progress(archive: Archive) -> Told:
     """Tells how far an archive is: in one line on a terminal, elsewhere in a line every few seconds."""
     terminal = sys.stderr.isatty()
-    told_at = 0.0
+    told_at = float("-inf")
 
     def told(have: int, total: int | None) -> None:
         nonlocal told_at
@@ -120,8 +123,8 @@ def _progress(archive: Archive) -> Told:
         if now - told_at < (BAR_EVERY_SECONDS if terminal else LINE_EVERY_SECONDS) and have != total:
             return
         told_at = now
-        share = f" of {_megabytes(total)}, {100 * have / total:.0f}%" if total else ""
-        sys.stderr.write(f"{archive.file}: {_megabytes(have)}{share}")
+        share = f" of {_nbytes(total)}, {100 * have / total:.0f}%" if total else ""
+        sys.stderr.write(f"{archive.file}: {_nbytes(have)}{share}")
         sys.stderr.write("   \r" if terminal and have != total else "\n")
         sys.stderr.flush()
 

@@ -106,6 +106,11 @@ def test_a_set_appears_whole_with_its_record_and_is_not_fetched_again(server: Se
     where.record.unlink()
     assert not fetching.fetch(small(server), where)
     assert (len(server.requests), everything(tmp_path)) == (2, before)
+    where.record.write_text(where.record.read_text().replace(hashlib.sha256(WALK).hexdigest(), "0" * 64))
+    with pytest.raises(
+        ValueError, match=r"small was made of other archives than .*small\.json names; remove the folder"
+    ):
+        fetching.fetch(small(server), where)
 
 
 def test_a_colleagues_record_holds_the_download_to_the_same_bytes(server: Server, tmp_path: Path) -> None:
@@ -119,7 +124,7 @@ def test_a_colleagues_record_holds_the_download_to_the_same_bytes(server: Server
         fetching.fetch(small(server), theirs)
     for sha256 in (hashlib.sha256(other).hexdigest(), hashlib.sha256(WALK).hexdigest()):
         assert sha256 in str(caught.value)
-    assert everything(tmp_path / "theirs") == [*before[:0], "data/downloads/small/run.zip", *before]
+    assert everything(tmp_path / "theirs") == ["data/downloads/small/run.zip", *before]
     server.files["/walk.zip"], server.requests = WALK, []
     assert fetching.fetch(small(server), theirs)
     assert [path for path, _, _ in server.requests] == ["/walk.zip"]
