@@ -123,6 +123,8 @@ class _Look:
             self._files(rel, files)
         except FileNotFoundError:
             self.found.waiting.append(rel)
+        except PermissionError:
+            self._add(rel, folder=True)
 
     def _files(self, rel: str, files: list[str]) -> None:
         moving = {path for path in files if not self._settled(path)}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks import files, locks
+from tasks import files, locks, media
 from tasks.ingest import arrivals, books, remote, shelf
 from tasks.ingest.arrivals import Arrivals, Unit
 from tasks.ingest.books import Books, Refusal, Row, shown
@@ -17,6 +17,7 @@ from tasks.ingest.examine import Examined, Piece, examine
 from tasks.params import Inbox
 
 WAIT_SECONDS = 60.0
+SHOWN = 3
 CHANGED = "it changed while it was looked at"
 VERSION_STEPS = ("add", "commit", "push")
 
@@ -142,39 +143,40 @@ class Desk:
         if not one.archive:
             self.books.refuse([], settled=[name] if rows[0].state in ("taken", "already there") else [])
             return rows
-        left = [(row.file, row.reason) for row in rows if row.state in ("refused", "waiting")]
-        left += [(f"{name}!{member}", reason) for member, reason in one.left]
-        rows += [Row(member, "refused", reason=reason) for member, reason in left[len(left) - len(one.left) :]]
+        return rows + self._close(one, name, rows)
+
+    def _close(self, one: Examined, name: str, rows: Sequence[Row]) -> list[Row]:
+        """An archive whose pieces were dealt with: it goes when everything in it is on the shelf, else it stays."""
+        path = self.inbox / one.unit.path
+        if any(row.state == "waiting" for row in rows) or arrivals.stamp(path) != one.unit.stamp:
+            return []  # the next run finds the rest in it
+        others = [Row(f"{name}!{member}", "refused", reason=reason) for member, reason in one.left]
+        left = [row for row in [*rows, *others] if row.state == "refused"]
         if left:
-            some = "; ".join(f"{member.partition('!')[2]} ({reason})" for member, reason in left[:3])
-            more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+            some = "; ".join(f"{row.file.partition('!')[2]} ({row.reason})" for row in left[:SHOWN])
+            more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
             self._refuse(one.unit, name, f"taken but for {some}{more}; remove it, or pack it anew")
-        else:
-            shelf.discard(self.inbox / one.unit.path)
-            self.books.refuse([], settled=[name])
-            self.books.write_line({
-                "from": self._from(one.unit.path), "to": None, "bytes": one.unit.bytes, "time": books.now(),
-                "reason": f"unpacked: {len(rows)} taken or there already",
-            })  # fmt: skip
-        return rows
+            return others
+        path.unlink()
+        self.books.refuse([], settled=[name])
+        self.books.write_line({
+            "from": self._from(one.unit.path), "to": None, "bytes": one.unit.bytes, "time": books.now(),
+            "reason": f"unpacked: {len(rows)} taken or there already",
+        })  # fmt: skip
+        return []
 
     def _take(self, piece: Piece, on_shelf: shelf.Shelf, versions: dict[str, str]) -> Row:
-        twin = on_shelf.twin(piece)
-        target = twin or on_shelf.free(piece.place)
-        to = target.relative_to(self.project).as_posix()
-        if twin and piece.unit.folder and shelf.tree_sha256(twin) != shelf.tree_sha256(piece.origin):
-            return self._refuse(piece.unit, piece.name, f"the frames of {to}, with other files beside them")
-        line: dict[str, Any] = {
-            "from": self._from(piece.name), "to": None if twin else to, "kind": piece.kind, "sha256": piece.sha256,
-            "bytes": piece.unit.bytes, "time": books.now(),
-        }  # fmt: skip
-        line |= {"same_as": to} if twin else {}
-        line |= {"version": versions[piece.unit.path]} if piece.unit.path in versions else {}
-        if not twin:
-            self.owe()
         try:
+            twin = on_shelf.twin(piece)
+            target = twin or on_shelf.free(piece.place)
+            to = target.relative_to(self.project).as_posix()
+            if twin and piece.unit.folder and shelf.tree_sha256(twin) != shelf.tree_sha256(piece.origin):
+                return self._refuse(piece.unit, piece.name, f"the frames of {to}, with other files beside them")
+            if not twin:
+                self.owe()
+            line = self._line(piece, to, twin is not None, versions.get(piece.unit.path))
             shelf.take(self.books, piece.origin, target, piece.unit.stamp, line, moves=twin is None)
-        except shelf.ChangedError:
+        except (shelf.ChangedError, media.MediaError):
             return Row(piece.name, "waiting", reason=CHANGED)
         except OSError as error:
             return Row(piece.name, "waiting", reason=f"cannot be moved ({error.strerror or error}); it is tried again")
@@ -182,6 +184,15 @@ class Desk:
             return Row(piece.name, "already there", to, piece.unit.bytes, f"the same content as {to}")
         on_shelf.add(target)
         return Row(piece.name, "taken", to, piece.unit.bytes)
+
+    def _line(self, piece: Piece, to: str, twin: bool, version: str | None) -> dict[str, Any]:
+        """For the ledger."""
+        line: dict[str, Any] = {
+            "from": self._from(piece.name), "to": None if twin else to, "kind": piece.kind, "sha256": piece.sha256,
+            "bytes": piece.unit.bytes, "time": books.now(),
+        }  # fmt: skip
+        line |= {"same_as": to} if twin else {}
+        return line | ({"version": version} if version else {})
 
     def _refuse(self, unit: Unit, name: str, reason: str) -> Row:
         if "!" not in name:  # a member stands under its archive

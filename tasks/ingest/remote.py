@@ -220,5 +220,7 @@ def _saying(what: str) -> Iterator[None]:
 
 def _gone(error: BaseException) -> bool:
     """Whether it is not there; fsspec calls every failure of an HTTP server a file that is not found."""
+    import aiohttp
+
     cause = error.__cause__
-    return cause is None or isinstance(cause, FileNotFoundError) or getattr(cause, "status", None) in (404, 410)
+    return not isinstance(cause, (aiohttp.ClientError, TimeoutError)) or getattr(cause, "status", None) in (404, 410)

@@ -150,13 +150,6 @@ def tree_sha256(path: Path) -> str:
     return files.sha256_of_bytes(text.encode("utf-8", "surrogateescape"))
 
 
-def discard(path: Path) -> None:
-    """Remove a file or a folder so that half of it is never seen."""
-    removed = path.with_name(f"{REMOVED}{uuid.uuid4().hex}")
-    path.rename(removed)
-    _remove(removed)
-
-
 def _move(origin: Path, target: Path, copy: Path, sha256: str) -> None:
     try:
         origin.rename(target)
