@@ -128,7 +128,7 @@ def _intervals(
     """First and last row of every interval."""
     found: list[tuple[int, int]] = []
     for row in np.flatnonzero(told).tolist():
-        if found and (row == found[-1][1] + 1 or starts[row] - ends[found[-1][1]] <= MERGE_SECONDS):
+        if found and starts[row] - ends[found[-1][1]] <= MERGE_SECONDS:
             found[-1] = (found[-1][0], row)
         else:
             found.append((row, row))

@@ -165,7 +165,8 @@ def shown(table: pd.DataFrame, file: str) -> dict[str, Any]:
 
 
 def more(count: int, file: str, most: int = ROWS_SHOWN) -> str | None:
-    return f"{count - most:,} more are in {file}." if count > most else None
+    beyond = count - most
+    return f"{beyond:,} more {'is' if beyond == 1 else 'are'} in {file}." if beyond > 0 else None
 
 
 def plural(count: int, word: str) -> str:
