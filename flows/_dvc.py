@@ -15,6 +15,7 @@ from typing import Any
 
 import networkx as nx
 
+from flows import _leash
 from tasks import locks, params
 from tasks.exits import BAD_INPUT
 
@@ -96,7 +97,10 @@ def stages_for(root: Path, recipes: Iterable[str] | None = None) -> list[str]:
     Raises:
         ValueError: a recipe that `params.yaml` does not have.
     """
-    dag = graph(root)
+    return _order(root, graph(root), recipes)
+
+
+def _order(root: Path, dag: nx.DiGraph, recipes: Iterable[str] | None) -> list[str]:
     order = list(nx.lexicographical_topological_sort(dag))
     if recipes is None:
         return order
@@ -115,7 +119,7 @@ def plan(root: Path, recipes: Iterable[str] | None = None) -> list[Planned]:
     dag = graph(root)
     runs: set[str] = set()
     planned = []
-    for stage in stages_for(root, recipes):
+    for stage in _order(root, dag, recipes):
         reasons = list(_reasons(changed.get(stage, [])))
         reasons += [f"{before} runs first" for before in sorted(dag.predecessors(stage)) if before in runs]
         if reasons:
@@ -186,11 +190,11 @@ def experiment(
 
 
 def _run(root: Path, arguments: list[str], what: str, say: Callable[[str], None], env: dict[str, str]) -> str:
-    """DVC leaves its child running when it is killed, and a second run would then write beside it: so the whole process
-    group ends with us, whatever ends us."""
+    """DVC leaves its child running when it is killed, and a second run would then write beside it: so all of it is on a
+    leash and ends with us, whatever ends us."""
     lines: list[str] = []
     with subprocess.Popen(
-        [sys.executable, "-m", "dvc", *arguments], cwd=root, env=env, text=True, errors="replace",
+        _leash.command(sys.executable, "-m", "dvc", *arguments), cwd=root, env=env, text=True, errors="replace",
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
     ) as process:  # fmt: skip
         try:
@@ -202,11 +206,8 @@ def _run(root: Path, arguments: list[str], what: str, say: Callable[[str], None]
             code = process.wait()
         finally:
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)
-                try:
-                    process.wait(timeout=10)
-                except subprocess.TimeoutExpired:
-                    os.killpg(process.pid, signal.SIGKILL)
+                process.terminate()
+                process.wait()  # a leash ends what it holds
     output = "\n".join(lines)
     if code:
         exited = re.search(r"exited with (-?\d+)", output)

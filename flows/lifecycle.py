@@ -8,12 +8,15 @@ DVC decides what is up to date, so the tasks use no result cache of Prefect's.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactCollectionFilter, ArtifactCollectionFilterKey
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
@@ -51,12 +54,40 @@ def run_stage(root: Path, stage: str, force: bool = False) -> str:
         raise
     state = "ran" if "Running stage" in output else "restored from cache" if "is cached" in output else "up to date"
     shown.end(stage, state)
+    _make_table(root, stage, state)
+    return state
+
+
+@task(task_run_name="{stage}", cache_policy=NO_CACHE)
+def keep_stage(root: Path, stage: str, has_table: bool) -> str:
+    """A stage that DVC found up to date: nothing is run, and its table is made where the server has none."""
+    shown = progress()
+    shown.start(stage)
+    shown.end(stage, "up to date")
+    if not has_table:
+        _make_table(root, stage, "up to date")
+    return "up to date"
+
+
+def _key(stage: str) -> str:
+    return stage.replace("@", "-").replace("_", "-")
+
+
+def _make_table(root: Path, stage: str, state: str) -> None:
     create_table_artifact(
-        key=stage.replace("@", "-").replace("_", "-"),
+        key=_key(stage),
         table=stage_rows(stage, _dvc.outputs(root, stage)),
         description=f"What `{stage}` did ({state}).",
     )
-    return state
+
+
+def _with_table(stages: Iterable[str]) -> set[str]:
+    """The stages of which the server has a table."""
+    keys = {_key(stage): stage for stage in stages}
+    wanted = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=list(keys)))
+    with get_client(sync_client=True) as client:
+        found = client.read_latest_artifacts(artifact_filter=wanted, limit=200)
+    return {keys[artifact.key] for artifact in found if artifact.key}
 
 
 @flow(name="lifecycle")
@@ -78,9 +109,17 @@ def lifecycle(recipes: list[str] | None = None, project: Path | None = None, for
     root = _dvc.project_root(project)
     known = params.load(root / "params.yaml")
     chosen = list(dict.fromkeys(recipes)) if recipes is not None else sorted(known.recipes)
-    stages = _dvc.stages_for(root, chosen)
-    progress().stages(len(stages) + len(chosen))
-    done = {stage: run_stage(root, stage, force) for stage in stages if stage != "report"}
+    planned = _dvc.plan(root, chosen)
+    progress().stages(len(planned) + len(chosen))
+    tables = _with_table(stage.stage for stage in planned)
+    done = {}
+    for stage in planned:
+        # DVC is asked once what is stale: starting it for each stage costs a second. What follows a stage that runs is
+        # stale in the plan too, and DVC judges it again when its turn comes. The report reads what `publish` writes.
+        if stage.stage != "report":
+            stale = force or stage.runs
+            name = stage.stage
+            done[name] = run_stage(root, name, force) if stale else keep_stage(root, name, name in tables)
     registry = {recipe: register_and_promote(root, recipe) for recipe in chosen}
     done["report"] = run_stage(root, "report", force)
     page = _dvc.outputs(root, "report")[0] / "index.html"
