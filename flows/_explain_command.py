@@ -49,7 +49,7 @@ def explain(
                 _tables.show(about, True)
             return
         chosen = _replay.TOLERANCE if tolerance is None else tolerance
-        done = _replay.replay(root, told, chosen, say=lambda line: sys.stderr.write(f"{line}\n"))
+        done = _replay.replay(root, told, chosen, _say)
     if as_json:
         _tables.show(about | {"replay": done}, True)
     else:
@@ -59,6 +59,10 @@ def explain(
             f"{done['different']} of {done['figures']} figures of models:/{about['model']}/{about['version']} came out"
             " different"
         )
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _line(text: str = "") -> None:
@@ -89,7 +93,7 @@ def _show(about: dict[str, Any]) -> None:
     _section("Parameters", about["parameters"])
     _line("\nScores")
     _tables.show(_scores(about["scores"]), False)
-    _section("Decisions", about["decisions"])
+    _section("Decisions", _decisions(about["decisions"]))
     _section("Run", run)
     _section("Environment", {key: value for key, value in about["environment"].items() if key != "packages"})
     packages = about["environment"].get("packages", {})
@@ -101,6 +105,14 @@ def _show(about: dict[str, Any]) -> None:
         _line("\nNot known")
         for why in about["unknown"]:
             _line(f"  {why}")
+
+
+def _decisions(told: dict[str, Any]) -> dict[str, Any]:
+    rows = {
+        e["at"]: f"champion from version {e['before'] or 'none'} to {e['after']} ({e['how']}, by {e['by']}): {e['why']}"
+        for e in told["history"]
+    }
+    return rows | {name: value for name, value in told.items() if name != "history"}
 
 
 def _tree(code: dict[str, Any]) -> str | None:

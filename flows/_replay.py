@@ -51,10 +51,11 @@ def replay(root: Path, told: Told, tolerance: float, say: Callable[[str], None])
     for other in others:
         say(f"another environment than then: {other}")
     where = root / "data" / "state" / "replays"
-    with _told_to_end(), checkout(root, where, "replay", told.about["code"]["commit"]) as (clone, project):
-        _restore(clone, project, told)
+    with _told_to_end(), checkout(root, where, "replay", told.about["code"]["commit"]) as beside:
+        project = beside.project
+        _restore(beside.clone, project, told)
         _require_code(project, told, entry)
-        _bring(root, project, entry, say)
+        _bring(project, beside.cache, entry, say)
         _dvc.repro(project, stage, say, force=True, commit=False)
         now = leaves(read_json(project / entry["outs"][0]["path"] / "metrics.json"))
     if "lineage.json" not in told.files:  # only what MLflow's own metrics hold was logged
@@ -137,9 +138,8 @@ def _at(values: Any, key: str) -> Any:
     return values
 
 
-def _bring(root: Path, project: Path, entry: Mapping[str, Any], say: Callable[[str], None]) -> None:
+def _bring(project: Path, cache: Path, entry: Mapping[str, Any], say: Callable[[str], None]) -> None:
     """The data that the evaluation reads, from DVC's cache, else from its remote; whole, or not at all."""
-    cache = _dvc.cache_dir(root)
     data = [dep for dep in entry["deps"] if dep["path"].startswith("data/")]
     paths = [dep["path"] for dep in data]
     lacking = [path for dep in data for path in _cache.missing(cache, dep)]
@@ -205,4 +205,3 @@ def compare(logged: Mapping[str, Leaf], now: Mapping[str, Leaf], tolerance: floa
         "differences": sorted(differences, key=lambda row: -(math.inf if row["relative"] is None else row["relative"])),
         "tolerance": tolerance,
     }  # fmt: skip
-

@@ -147,11 +147,12 @@ def workshop(root: Path, recipe: str) -> Iterator[Workshop]:
     base = root / "data" / "state" / "studies"
     states = base / "states"
     states.mkdir(parents=True, exist_ok=True)
-    with checkout(root, base, "study") as (clone, project):
+    with checkout(root, base, "study") as beside:
+        project = beside.project
         _copy_changes(root, project, recipe)
         (project / "data").mkdir(exist_ok=True)
         (project / "data" / "state").symlink_to(states)
-        yield Workshop(root, clone, project, (project / "params.yaml").read_text(encoding="utf-8"))
+        yield Workshop(root, beside.clone, project, (project / "params.yaml").read_text(encoding="utf-8"))
 
 
 def _copy_changes(root: Path, project: Path, recipe: str) -> None:

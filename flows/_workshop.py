@@ -10,6 +10,7 @@ import contextlib
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -35,9 +36,18 @@ def repository(root: Path) -> Path:
         ) from error
 
 
+@dataclass(frozen=True)
+class Checkout:
+    """A clone of the repository, the project in it (as `root` lies in its own), and the DVC cache that both share."""
+
+    clone: Path
+    project: Path
+    cache: Path
+
+
 @contextlib.contextmanager
-def checkout(root: Path, base: Path, what: str, commit: str = "HEAD") -> Iterator[tuple[Path, Path]]:
-    """A clone at a commit, and the project in it; gone when the block ends. One at a time below `base`.
+def checkout(root: Path, base: Path, what: str, commit: str = "HEAD") -> Iterator[Checkout]:
+    """A clone at a commit; gone when the block ends. One at a time below `base`.
 
     It lies in the project, on the disk of DVC's cache in most cases, so that data are linked.
 
@@ -62,14 +72,15 @@ def checkout(root: Path, base: Path, what: str, commit: str = "HEAD") -> Iterato
         git(clone, "checkout", "--quiet", "--detach", git(top, "rev-parse", commit))
         project = clone / root.relative_to(top)
         project.mkdir(parents=True, exist_ok=True)
-        _configure(root, project)
-        yield clone, project
+        cache = _dvc.cache_dir(root)
+        _configure(root, project, cache)
+        yield Checkout(clone, project, cache)
     finally:
         shutil.rmtree(clone, ignore_errors=True)
         lock.release()
 
 
-def _configure(root: Path, project: Path) -> None:
+def _configure(root: Path, project: Path, cache: Path) -> None:
     """DVC's cache is the project's, and linked to; its remotes are today's; commits have an author."""
     config = configparser.ConfigParser(interpolation=None)
     config.read([root / ".dvc" / "config", root / ".dvc" / "config.local"], encoding="utf-8")
@@ -77,7 +88,7 @@ def _configure(root: Path, project: Path) -> None:
         url = config[section].get("url", "")
         if section.strip("'").startswith("remote ") and url and "://" not in url:
             config[section]["url"] = str((root / ".dvc" / url).resolve())
-    config["cache"] = {"dir": str(_dvc.cache_dir(root)), "type": LINKS}
+    config["cache"] = {"dir": str(cache), "type": LINKS}
     (project / ".dvc").mkdir(exist_ok=True)
     with (project / ".dvc" / "config.local").open("w", encoding="utf-8") as stream:
         config.write(stream)

@@ -39,7 +39,7 @@ def explain(root: Path, model: str) -> Told:
         entry["in_cache"] = entry["md5"] is not None and not _cache.missing(cache, entry)
         if entry["stage"] is None:
             entry |= _versioned(root, commit, entry)
-    about["rebuild"] = _rebuild(root, about)
+    about["rebuild"] = _rebuild(root, cache, about)
     return told
 
 
@@ -59,7 +59,7 @@ def _versioned(root: Path, commit: str | None, entry: dict[str, Any]) -> dict[st
     return {"dvc_file": name, "dvc_file_agrees": entry["md5"] in re.findall(r"md5: (\S+)", written)}
 
 
-def _rebuild(root: Path, about: dict[str, Any]) -> list[str]:
+def _rebuild(root: Path, cache: Path, about: dict[str, Any]) -> list[str]:
     """As a person would do it beside the project; nothing is taken from a cache but footage."""
     code, run = about["code"], about["run"]["run_id"]
     if code["commit"] is None:
@@ -71,15 +71,16 @@ def _rebuild(root: Path, about: dict[str, Any]) -> list[str]:
     if code["changes_kept"]:
         store = shlex.quote(tracking.tracking_uri())
         get = f"mlflow artifacts download --run-id {run} --artifact-path {STATE}/{CHANGES} --dst-path ."
-        lines += [f"MLFLOW_TRACKING_URI={store} {get}", f"git apply {STATE}/{CHANGES}"]
+        lines += [f"MLFLOW_TRACKING_URI={store} {get}", f"git apply {CHANGES}"]
     if below:
         lines.append(f"cd {shlex.quote(below)}")
     outside = [entry for entry in about["data"]["paths"] if entry["stage"] is None]
     if any(entry["dvc_file"] for entry in outside):
-        lines.append(f"dvc cache dir --local {shlex.quote(str(_dvc.cache_dir(root)))}")
+        lines.append(f"dvc cache dir --local {shlex.quote(str(cache))}")
     for entry in outside:
         if entry["dvc_file"]:
-            lines.append(f"dvc pull {shlex.quote(entry['dvc_file'])}")
+            bring = "checkout" if entry["in_cache"] else "pull"
+            lines.append(f"dvc {bring} {shlex.quote(entry['dvc_file'])}")
         else:
             lines.append(f"# put the footage with hash {entry['md5']} at {entry['path']}: DVC has its hash alone")
     return [*lines, f"dvc repro --force evaluate@{about['recipe']}"]

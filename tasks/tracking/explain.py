@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from tasks import params
 from tasks.files import read_json
+from tasks.tracking import history, judged
 from tasks.tracking.catalogue import resolve
 from tasks.tracking.loaded import ADDRESS
+from tasks.tracking.locked import parameters, upstream
 from tasks.tracking.origin import CHANGES, LOCK, METRICS, STATE, STATE_JSON
 from tasks.tracking.store import connected, tracking_uri
 from tasks.tracking.versions import DESCRIBE, INTERVAL, KIND, LINEAGE, PREFIX, SIGNAL, aliased, pick
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 Leaf = float | str | bool | None
-# What is told in a place of its own; every other tag of a version is a decision about it.
+# What is told in a place of its own, or is for programs; every other tag of a version is a decision about it.
 _TOLD = {
     "rushes.metric", "rushes.higher_is_better", "rushes.value", "rushes.low", "rushes.high", "rushes.labels",
     "rushes.weights_sha256", "rushes.data_sha256", "rushes.evaluation_sha256", "rushes.export_verified",
@@ -126,10 +129,7 @@ def _told(version: ModelVersion, aliases: list[str], run: Run | None, kept: dict
         "run": _about_run(run, version.run_id) | {"flow_run": tags["flow_run_id"]},
         "scores": _scores(version, metrics),
         "environment": state.get("environment") or _of_training(run),
-        "decisions": {
-            key.removeprefix("rushes."): value for key, value in sorted(version.tags.items())
-            if key.startswith("rushes.") and key not in _TOLD
-        },
+        "decisions": _decisions(version.tags),
     }  # fmt: skip
     about["unknown"] = _unknown(about, run, kept)
     figures = leaves(metrics) if metrics is not None else _of_metrics(run) | _identities(version)
@@ -158,6 +158,15 @@ def _about_run(run: Run | None, run_id: str | None) -> dict[str, Any]:
     info = run.info
     dates = {"started": _date(info.start_time), "ended": _date(info.end_time)}
     return {"run_id": info.run_id, "name": info.run_name, "status": info.status, **dates}
+
+
+def _decisions(tags: dict[str, str]) -> dict[str, Any]:
+    """`history`: when it became champion or ceased to be, by whom and why, oldest first; and what else stands on it."""
+    others = {
+        key.removeprefix("rushes."): value for key, value in sorted(tags.items())
+        if key.startswith("rushes.") and key not in _TOLD and not key.startswith((history.KEY, judged.KEY))
+    }  # fmt: skip
+    return {"history": [json.loads(tags[key]) for key in sorted(tags) if key.startswith(history.KEY)], **others}
 
 
 def _date(milliseconds: int | None) -> str | None:
@@ -215,51 +224,4 @@ def leaves(value: Any, path: str = "") -> dict[str, Leaf]:
     if isinstance(value, dict | list):
         inner = value.items() if isinstance(value, dict) else enumerate(value)
         return {k: v for key, below in inner for k, v in leaves(below, f"{path}.{key}" if path else str(key)).items()}
-    return {path: value}
-
-
-def upstream(lock: dict[str, Any], stage: str) -> list[dict[str, Any]]:
-    """What a stage was made from and what it made, as `dvc.lock` has it, from the footage on.
-
-    Each with path, stage (that made it; None: it came from outside), md5, bytes and files (None: one file).
-    """
-    return [
-        {"path": item["path"], "stage": made_by, "md5": item.get("md5"), "bytes": item.get("size"),
-         "files": item.get("nfiles")}
-        for made_by, item in _walk(lock, stage, set())
-    ]  # fmt: skip
-
-
-def _walk(lock: dict[str, Any], stage: str, seen: set[str]) -> list[tuple[str | None, dict[str, Any]]]:
-    stages = lock["stages"]
-    makers = {out["path"]: name for name, entry in stages.items() for out in entry.get("outs", [])}
-    found: list[tuple[str | None, dict[str, Any]]] = []
-    for dep in stages.get(stage, {}).get("deps", []):
-        if dep["path"] in seen:
-            continue
-        if dep["path"] in makers:
-            found += _walk(lock, makers[dep["path"]], seen)
-        elif dep["path"].startswith("data/") or dep.get("nfiles") is not None:  # code is told by the commit
-            seen.add(dep["path"])
-            found.append((None, dep))
-    for out in stages.get(stage, {}).get("outs", []):
-        if out["path"] not in seen:
-            seen.add(out["path"])
-            found.append((stage, out))
-    return found
-
-
-def parameters(lock: dict[str, Any], stage: str) -> dict[str, Any]:
-    """The parameters of a stage and of all before it, by their path in `params.yaml`: `recipes.gru.training.steps`."""
-    stages = {made_by for made_by, _ in _walk(lock, stage, set()) if made_by is not None}
-    values: dict[str, Any] = {}
-    for name in stages:
-        for written in lock["stages"][name].get("params", {}).values():
-            values |= {k: v for key, value in written.items() for k, v in _settings(value, key).items()}
-    return dict(sorted(values.items()))
-
-
-def _settings(value: Any, path: str) -> dict[str, Any]:
-    if isinstance(value, dict) and value:
-        return {k: v for key, below in value.items() for k, v in _settings(below, f"{path}.{key}").items()}
     return {path: value}

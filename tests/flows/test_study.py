@@ -5,95 +5,31 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 from ruamel.yaml import YAML
 
 from flows import _study, _workshop
 from flows._dvc import StageFailedError
 from flows.study import choose_recipe
 from tasks import params
-from tests.flows.conftest import ROOT, Run
+from tests.flows import _blobs
+from tests.flows.conftest import Run
 
 OUT = "data/studies/kernel_depth-tiny.json"
 AWAY = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}  # nobody listens: a store that is there takes its time
-SIDE, FRAMES = 16, 16
-PARAMS = """\
-rendered: {}
-datasets:
-  blobs:
-    footage: data/footage/blobs
-    label: folder
-    strip_frame_width_px: null
-    ratings: null
-    group: {pattern: 'p(?P<group>\\d+)', divide_by: null}  # in braces and quotes, as DVC must read it
-    subclips: null
-    shots: null
-    frames: {height_px: 16, width_px: 16, gray: true, fit: crop, every_frames: 1}
-    clips: {length_frames: 8, step_frames: 1, train_stride_frames: 4, stride_frames: 8}
-    split: {test: ['2', '3'], validation: []}
-    max_reject_fraction: 0.1
-recipes:
-  never_run:
-    dataset: blobs
-    architecture: conv3d_autoencoder
-    config: {variant: default}
-    training: {steps: 1}
-    evaluation: {}
-  tiny:
-    dataset: blobs
-    architecture: tiny_depth
-    config: {kernel_depth: 3}  # this comment stays
-    training: {seed: 0, steps: 3, batch_clips: 2, accelerator: cpu, threads: 1, checkpoint_every_steps: 100}
-    evaluation: {batch_clips: 8, bootstrap_samples: 100, bootstrap_seed: 0}
-report: {title: Rushes, strips: 1}
-"""
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
-
-
-def _footage(folder: Path) -> None:
-    """Strips of a bright square that goes right or down, of four performers."""
-    for number, label in enumerate(("down", "right")):
-        (folder / label).mkdir(parents=True)
-        for performer in range(4):
-            video = np.random.default_rng([number, performer]).integers(0, 60, (FRAMES, SIDE, SIDE), dtype=np.uint8)
-            for t in range(FRAMES):
-                row, column = (t * (1 - number) + performer) % 12, (t * number + performer) % 12
-                video[t, row : row + 4, column : column + 4] = 250
-            Image.fromarray(np.concatenate(list(video), axis=1)).save(folder / label / f"p{performer}.png")
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone by hand: code, graph and parameters committed, then edited; footage beside."""
-    folder = tmp_path_factory.mktemp("study")
-    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    for name in subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines():
-        kept = name.startswith(("models/", "tasks/", "data/", ".dvc", ".git")) or name == "dvc.yaml"
-        if kept and (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    (folder / "params.yaml").write_text(PARAMS)
-    (folder / "notes.txt").write_text("first\n")
-    _git(folder, "init", "-q")
-    for setting, value in (("user.name", "Test"), ("user.email", "test@example.org")):  # dvc exp apply asks for them
-        _git(folder, "config", setting, value)
-    _git(folder, "add", "-A")
-    _git(folder, "commit", "-q", "-m", "tiny")
-    shutil.copy(Path(__file__).parent / "_tiny_depth.py", folder / "models" / "tiny_depth.py")  # not committed
+    """Nothing has run yet."""
+    folder = _blobs.make(tmp_path_factory.mktemp("study"))
     (folder / "notes.txt").write_text("edited\n")
-    _footage(folder / "data/footage/blobs")
     return folder
 
 
@@ -101,10 +37,10 @@ def _workspace(project: Path) -> dict[str, str]:
     """What a study must leave alone."""
     lock = YAML(typ="safe").load((project / "dvc.lock").read_text())["stages"]
     return {
-        "head": _git(project, "symbolic-ref", "HEAD") + _git(project, "rev-parse", "HEAD"),
-        "status": _git(project, "status", "--porcelain"),
-        "diff": _git(project, "diff", "HEAD"),
-        "stash": _git(project, "stash", "list"),
+        "head": _blobs.git(project, "symbolic-ref", "HEAD") + _blobs.git(project, "rev-parse", "HEAD"),
+        "status": _blobs.git(project, "status", "--porcelain"),
+        "diff": _blobs.git(project, "diff", "HEAD"),
+        "stash": _blobs.git(project, "stash", "list"),
         "params": (project / "params.yaml").read_text(),
         "lock": json.dumps({name: stage for name, stage in lock.items() if name != "report"}),
         "results": str(sorted(p.relative_to(project) for p in project.glob("data/[ret]*/*/*"))),
@@ -149,7 +85,7 @@ def test_every_depth_is_an_experiment_and_one_that_diverges_or_fails_is_a_row(
 
 def test_the_workspace_is_as_it_was(studied: dict, project: Path) -> None:
     found = _workspace(project)
-    assert found["params"] == PARAMS
+    assert found["params"] == _blobs.PARAMS
     assert found["status"].splitlines() == [" M notes.txt", "?? dvc.lock", "?? models/tiny_depth.py"]
     assert found["stash"] == ""
     assert not list(project.glob("data/runs/*")) + list(project.glob("data/evaluation/*"))
@@ -231,7 +167,7 @@ def test_an_experiment_can_be_applied(studied: dict, project: Path, run: Run) ->
     assert sorted(failed) == ["data/evaluation/never_run", "data/runs/never_run", "data/timing/never_run.json"]
     metrics = json.loads((project / "data/evaluation/tiny/metrics.json").read_text())
     assert metrics["weights_sha256"] == first["weights_sha256"]
-    assert (project / "params.yaml").read_text() == PARAMS.replace("{kernel_depth: 3}", "{kernel_depth: 1}")
+    assert (project / "params.yaml").read_text() == _blobs.PARAMS.replace("{kernel_depth: 3}", "{kernel_depth: 1}")
     assert (project / "notes.txt").read_text() == "edited\n"
     assert (project / "data/report/index.html").is_file()
     assert run(project, "dvc", "status", "train@tiny", "evaluate@tiny").stdout == "Data and pipelines are up to date.\n"
@@ -254,13 +190,13 @@ def test_why_a_stage_failed_is_said_in_a_line() -> None:
 def test_without_a_commit_the_fix_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"git init && git add \. && git commit"):
         _workshop.repository(tmp_path)
-    _git(tmp_path, "init", "-q")
+    _blobs.git(tmp_path, "init", "-q")
     with pytest.raises(ValueError, match=r"git init && git add \. && git commit"):
         _workshop.repository(tmp_path)
 
 
 def test_a_recipe_that_cannot_be_studied_is_named_with_those_that_can() -> None:
-    values = YAML(typ="safe").load(PARAMS)
+    values = YAML(typ="safe").load(_blobs.PARAMS)
     values["recipes"]["tiny"]["architecture"] = "c3d"
     known = params.parse(values, Path("params.yaml"))
     assert choose_recipe(known, None) == "tiny"
