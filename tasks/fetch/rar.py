@@ -47,7 +47,7 @@ def unpack_rar(archive: Path, into: Path, *, members: int, gib: float) -> list[P
             raise ArchiveError(archive, f"{program} did not end in {TIMEOUT_SECONDS} s", "unpack it by hand") from error
         if done.returncode:
             last = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()[-1:] or ["without a word"]
-            fix = f"look whether it is whole, or install another of {PACKAGES}"
+            fix = f"remove it to fetch it again, or install another of {PACKAGES}"
             raise ArchiveError(archive, f"{program} failed ({done.returncode}): {last[0]}", fix)
         found = _checked(temporary, Intake(archive, temporary, members, gib))
         if not found:
