@@ -107,7 +107,7 @@ def write(folder: Path) -> Path:
         "part": _part_of(batch.kind)(batch) if len(batch.results) else None,
         "rejects": shown(batch.rejects, "rejects.csv"),
         "files": [name for name in FILES if (folder / name).is_file()],
-        "settings": sorted(batch.about.get("settings", {}).items()),
+        "settings": [item for item in sorted(batch.about["settings"].items()) if item[0] != "layout"],
         "about": batch.about,
         "below": batch.below,
     }

@@ -30,11 +30,12 @@ def reconstruct(batch: Batch) -> dict[str, Any]:
     """Those with the strongest anomalies first, then those that are rebuilt worst."""
     told = anomalies_of(batch)
     above = against_the_others(batch.results["mse"].to_numpy(np.float64))
+    many: dict[Any, int] = told["source"].value_counts().to_dict()
     strongest: dict[Any, float] = told.groupby("source")["deviations"].max().to_dict() if len(told) else {}
     table = batch.results.assign(
         above=np.nan if above is None else above,
         strongest=[float(strongest.get(source, np.nan)) for source in batch.results["source"]],
-        anomalies=[int((told["source"] == source).sum()) for source in batch.results["source"]],
+        anomalies=[int(many.get(source, 0)) for source in batch.results["source"]],
     ).sort_values(["strongest", "mse", "path"], ascending=[False, False, True], kind="stable", na_position="last")
     rates = _Rates(batch)
     looked = [_looked(batch, row, told, rates) for row in _rows(table, LOOKED_AT)]
