@@ -7,85 +7,26 @@ links are percent-encoded: names of files are other people's. Equal results give
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from tasks import files
+from tasks.report import batch_parts
+from tasks.report.batch_results import Batch, anomalies_of, read, shown
 from tasks.report.kinds import KINDS, decimal
 from tasks.report.pages import fact
-from tasks.report.results import csv_if_there, json_if_there
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 HOME = "../../../index.html"  # from a version's folder to the list of all
 NAME = "index.html"
 FILES = ("results.csv", "anomalies.csv", "features.parquet", "ratings.csv", "rejects.csv", "batch.json")
-ROWS_SHOWN = 300  # of any table; a page of thousands of sources stays below 3 MB
 FOOTAGE_SHOWN = 3
-TEXT = ("source", "path", "sha256", "stage", "reason", "video", "sound")
-DONE = {
-    "reconstruct": "reconstructed",
-    "interpolate": "interpolated",
-    "classify": "described",
-    "regress": "rated",
+KINDS_TOLD = {  # what became of a source, and what the page says of it
+    "reconstruct": ("reconstructed", batch_parts.reconstruct),
+    "interpolate": ("interpolated", batch_parts.interpolate),
+    "classify": ("described", batch_parts.classify),
+    "regress": ("rated", batch_parts.regress),
 }
-
-
-@dataclass(frozen=True)
-class Batch:
-    """The results of one version in one batch, as they lie in its folder."""
-
-    folder: Path
-    about: dict[str, Any]  # batch.json
-    results: pd.DataFrame
-    rejects: pd.DataFrame
-    below: str | None = None  # the folder that all sources lie in, which the page names once
-
-    def short(self, path: str) -> str:
-        """A source's path below that folder."""
-        return path if self.below is None else path.removeprefix(f"{self.below}/")
-
-    @property
-    def kind(self) -> str:
-        return str(self.about["kind"])
-
-    def link(self, source: str, name: str, seconds: float | None = None) -> str:
-        """To a file of a source, and a moment of it."""
-        where = "/".join(quote(part, safe="") for part in ("sources", source, name))
-        return where if seconds is None else f"{where}#t={max(0.0, seconds):.3f}".rstrip("0").rstrip(".")
-
-    def file(self, source: str, name: str) -> Path | None:
-        path = self.folder / "sources" / source / name
-        return path if path.is_file() else None
-
-
-def read(folder: Path) -> Batch:
-    """Raises ValueError: there is no batch in the folder."""
-    import pandas as pd
-
-    about = json_if_there(folder / "batch.json")
-    if about is None:
-        raise ValueError(f"{folder} has no batch.json, so it is not the folder of a batch; run: rushes batch")
-    results = csv_if_there(folder / "results.csv", TEXT)
-    rejects = csv_if_there(folder / "rejects.csv", TEXT)
-    results = pd.DataFrame({"source": [], "path": []}, dtype=str) if results is None else results
-    rejects = pd.DataFrame({"path": [], "stage": [], "reason": []}, dtype=str) if rejects is None else rejects
-    return Batch(folder, about, results, rejects, _common({*results["path"], *rejects["path"]}))
-
-
-def _common(paths: set[str]) -> str | None:
-    """The folder that all of several paths lie in."""
-    if len(paths) < 2:
-        return None
-    parents = {posixpath.dirname(path) for path in paths}
-    if len({path.startswith("/") for path in parents}) > 1:
-        return None
-    return posixpath.commonpath(parents).rstrip("/") or None
 
 
 def write(folder: Path) -> Path:
@@ -104,7 +45,7 @@ def write(folder: Path) -> Path:
         "line": _line(batch),
         "answer": _answer(batch),
         "facts": _facts(batch),
-        "part": _part_of(batch.kind)(batch) if len(batch.results) else None,
+        "part": KINDS_TOLD[batch.kind][1](batch) if len(batch.results) else None,
         "rejects": shown(batch.rejects, "rejects.csv"),
         "files": [name for name in FILES if (folder / name).is_file()],
         "settings": [item for item in sorted(batch.about["settings"].items()) if item[0] != "layout"],
@@ -148,27 +89,6 @@ def _write(path: Path, template: str, links: list[dict[str, Any]], home: str, **
     return path
 
 
-def _part_of(kind: str) -> Callable[[Batch], dict[str, Any]]:
-    from tasks.report import batch_parts
-
-    return {
-        "reconstruct": batch_parts.reconstruct,
-        "interpolate": batch_parts.interpolate,
-        "classify": batch_parts.classify,
-        "regress": batch_parts.regress,
-    }[kind]
-
-
-def shown(table: pd.DataFrame, file: str) -> dict[str, Any]:
-    """The first rows of a table, and where the others are."""
-    return {"rows": table.head(ROWS_SHOWN).to_dict("records"), "more": more(len(table), file), "count": len(table)}
-
-
-def more(count: int, file: str, most: int = ROWS_SHOWN) -> str | None:
-    beyond = count - most
-    return f"{beyond:,} more {'is' if beyond == 1 else 'are'} in {file}." if beyond > 0 else None
-
-
 def plural(count: int, word: str) -> str:
     return f"{count:,} {word}{'s' * (count != 1)}"
 
@@ -184,7 +104,7 @@ def _line(batch: Batch) -> str:
 def _answer(batch: Batch) -> list[str]:
     """What came of it, in a sentence or two."""
     done, left_out = len(batch.results), int(batch.about["rejected"])
-    said = f"{plural(done, 'source')} {DONE[batch.kind]}"
+    said = f"{plural(done, 'source')} {KINDS_TOLD[batch.kind][0]}"
     lines = [said + (f"; {left_out:,} left out, with the reasons below." if left_out else ", none left out.")]
     if done:
         lines.append(headline(batch, long=True))
@@ -217,19 +137,11 @@ def _unusual(batch: Batch, long: bool) -> str:
     if not len(told):
         return "No stretch of any source is rebuilt unusually badly."
     worst = told.sort_values("deviations", ascending=False, kind="stable").iloc[0]
+    where = plural(int(told["source"].nunique()), "source")
     return (
-        f"{many} in {plural(int(told['source'].nunique()), 'source')}; the strongest is in {batch.short(worst['path'])}, at"
+        f"{many} in {where}; the strongest is in {batch.short(worst['path'])}, at"
         f" {worst['peak_seconds']:,.2f} s: {worst['deviations']:,.1f} deviations above that source's median error."
     )
-
-
-def anomalies_of(batch: Batch) -> pd.DataFrame:
-    import pandas as pd
-
-    from tasks.batch.anomalies import COLUMNS
-
-    found = csv_if_there(batch.folder / "anomalies.csv", TEXT)
-    return pd.DataFrame(columns=["source", "path", *COLUMNS]) if found is None else found
 
 
 def _facts(batch: Batch) -> list[dict[str, Any]]:

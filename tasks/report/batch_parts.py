@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tasks import files, media, pictures
 from tasks.batch.anomalies import FEWEST_FRAMES, against_the_others, evened, usual
 from tasks.report import batch_charts
-from tasks.report.batch_page import ROWS_SHOWN, Batch, anomalies_of, more
+from tasks.report.batch_results import ROWS_SHOWN, Batch, anomalies_of, more
 from tasks.report.kinds import decimal
 from tasks.report.results import csv_if_there
 
