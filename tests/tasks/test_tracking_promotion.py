@@ -290,6 +290,9 @@ def _check_chain(name: str, values: dict[str, float], best: str) -> None:
     assert line == sorted(set(line))
     assert [e.figures["gain"] for e in entries[1:]] == [b - a for a, b in itertools.pairwise(line)]
     assert all(e.done and e.how == "promote" for e in entries)
+    with pytest.MonkeyPatch.context() as patch:  # who was killed last is passed over by the next one, whenever it comes
+        patch.setattr(turns, "TERM_SECONDS", 0.3)
+        assert tracking.promote(name, best).champion_version == best
     assert _turns() == []
 
 
