@@ -7,27 +7,16 @@ resolve each alias once > look at the footage > one model after the other > tabl
 from __future__ import annotations
 
 import contextlib
-import re
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from uuid import UUID
 
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import (
-    create_markdown_artifact,
-    create_progress_artifact,
-    create_table_artifact,
-    update_progress_artifact,
-)  # fmt: skip
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import flow_run
 from prefect.tasks import Task
 
-from flows import _dvc
-from flows._artifacts import table_rows
+from flows import _batch_artifacts, _dvc
 from flows._progress import progress
 from tasks import params
 from tasks.exits import BAD_INPUT, UnreachableError
@@ -39,7 +28,6 @@ if TYPE_CHECKING:
     from tasks.tracking.batch_runs import Pinned
 
 HOME = Path("data/batch")
-TELL_EVERY_SECONDS = 2.0
 
 
 class BatchFailedError(RuntimeError):
@@ -194,7 +182,7 @@ def use(batch: str, recipe: str, work: _Work) -> Summary:
     what = f"{batch}: {recipe} version {work.run.model.version}"
     shown.stages(1)
     shown.start(what)
-    with _telling(f"batch-{batch}-{recipe}", what) as bar:
+    with _batch_artifacts.telling(f"batch-{batch}-{recipe}", what) as bar:
 
         def tell(done: int, of: int, line: str) -> None:
             logger.info(f"{done} of {of}: {line}")
@@ -205,61 +193,10 @@ def use(batch: str, recipe: str, work: _Work) -> Summary:
     for line in summary.later:
         logger.warning(f"left for the next run: {line}")
     if summary.changed:
-        _artifacts(summary, recipe)
+        _batch_artifacts.write(summary, recipe)
     _tracked(work.run, summary)
     shown.end(what, f"{summary.done} done, {summary.kept} kept, {summary.rejected} rejected")
     return summary
-
-
-class _Bar:
-    """A progress artifact, made when there is progress and told of it now and then."""
-
-    def __init__(self, key: str, what: str) -> None:
-        self.key, self.what, self.share, self.told = key, what, 0.0, 0.0
-        self.id: UUID | None = None
-
-    def to(self, done: int, of: int) -> None:
-        self.share = 100.0 * done / of
-        if self.id is None:
-            made = create_progress_artifact(
-                progress=self.share, key=_key(f"{self.key}-progress"), description=self.what
-            )
-            assert isinstance(made, UUID)
-            self.id, self.told = made, time.monotonic()
-        elif time.monotonic() - self.told >= TELL_EVERY_SECONDS:
-            self.tell()
-
-    def tell(self) -> None:
-        if self.id is not None:
-            update_progress_artifact(artifact_id=self.id, progress=self.share)
-            self.told = time.monotonic()
-
-
-@contextlib.contextmanager
-def _telling(key: str, what: str) -> Iterator[_Bar]:
-    bar = _Bar(key, what)
-    yield bar
-    bar.tell()
-
-
-def _key(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-
-
-def _artifacts(summary: Summary, recipe: str) -> None:
-    import pandas as pd
-
-    key = f"batch-{summary.batch}-{recipe}"
-    for what in ("results", "rejects"):
-        path = summary.folder / f"{what}.csv"
-        if path.is_file():
-            rows = table_rows(pd.read_csv(path), path.name)
-            create_table_artifact(key=_key(f"{key}-{what}"), table=rows, description=f"{what} of {summary.model}")
-    page = summary.folder / "index.html"
-    counts = f"{summary.done} done now, {summary.kept} kept, {summary.rejected} rejected, {summary.removed} removed"
-    faults = "".join(f"\n- fault on {fault}" for fault in summary.faults)
-    told = f"# {summary.batch}: {summary.model}\n\n{summary.sources} sources: {counts}.\n\nThe page: `{page}`\n{faults}"
-    create_markdown_artifact(key=_key(key), markdown=told, description=f"What `{summary.model}` made of new footage.")
 
 
 def _tracked(run: Run, summary: Summary) -> None:

@@ -41,7 +41,8 @@ def stream(setup: Setup[Item, Result], items: Sequence[Item], workers: int | Non
         context.max_errored_blocks = -1  # of one item each: an actor that died costs its item, not the rest
         context.enable_progress_bars = False
         actor: Any = _Actor  # Ray's hints know functions alone
-        actors = min(workers or int(ray.cluster_resources()["CPU"]), len(items))
+        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        actors = min(workers or int(resources["CPU"]), len(items))
         rows = [{"index": i, "item": pickle.dumps(item)} for i, item in enumerate(items)]
         answers = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
             actor,
