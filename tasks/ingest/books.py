@@ -4,6 +4,7 @@ ledger.jsonl   a line for each file or folder that was taken, was there already,
 rejects.csv    what lies in the inbox and is not taken, and why: it is not looked at again until it changes
 seen.json      of an inbox behind a URL: the version of each file that was dealt with
 pending.json   the one move that is going on, so that one cut off by a death is finished (see `shelf`)
+unversioned.json   which steps of the footage folder's versioning are still to be done (see `desk`)
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from tasks.ingest import arrivals, books, remote, shelf
 from tasks.ingest.arrivals import Arrivals, Unit
 from tasks.ingest.books import Books, Refusal, Row, shown
 from tasks.ingest.examine import Examined, Piece, examine
+from tasks.ingest.openings import DIED, Openings
 from tasks.params import Inbox
 
 WAIT_SECONDS = 60.0
@@ -118,7 +119,8 @@ class Desk:
             BusyError: a stage is reading the footage. Nothing was moved.
             OSError: the books cannot be written. What can only not be read or moved is a row that waits.
         """
-        seen = [self._examine(unit, number) for number, unit in enumerate(units)]
+        openings = Openings(self.folder)
+        seen = [self._examine(unit, number, openings) for number, unit in enumerate(units)]
         with locks.footage(self.project, WAIT_SECONDS):
             if shelf.recover(self.books):
                 self.owe()
@@ -127,9 +129,12 @@ class Desk:
         shutil.rmtree(self.folder / "unpacked", ignore_errors=True)
         return rows
 
-    def _examine(self, unit: Unit, number: int) -> Examined:
+    def _examine(self, unit: Unit, number: int, openings: Openings) -> Examined:
+        if openings.deadly(unit):
+            return Examined(unit, reason=DIED)
         try:
-            return examine(self.inbox, unit, self.folder / "unpacked" / str(number), self.setting)
+            with openings.opening(unit):
+                return examine(self.inbox, unit, self.folder / "unpacked" / str(number), self.setting)
         except OSError as error:
             return Examined(unit, gone=True, reason=f"cannot be read ({error.strerror or error}); it is tried again")
 

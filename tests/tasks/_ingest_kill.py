@@ -20,7 +20,7 @@ from typing import Any
 
 from tasks.ingest import Desk, books, desk, shelf
 from tasks.params import Inbox
-from tests.tasks._kill import die, fork
+from tests.tasks._deaths import die, fork
 
 
 def before(owner: Any, name: str, call: int = 1) -> None:

@@ -10,9 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import os
-import signal
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,11 +18,8 @@ from typing import Any
 from tasks import modelio
 from tasks.files import sha256_of
 from tasks.train import checkpoints, process, trainer
+from tests.tasks._deaths import die, fork
 from tests.tasks._tiny import know_tiny, train_tiny
-
-
-def die(*_: Any, **__: Any) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def half_written(*arguments: Any, **keywords: Any) -> None:
@@ -117,22 +112,6 @@ TRAINING: dict[str, dict[str, Any]] = {
 
 def one_life(root: Path, folder: Path, architecture: str) -> None:
     train_tiny(root, folder, {}, architecture, **TRAINING.get(architecture, {}))
-
-
-def fork(work: Callable[[], None]) -> int:
-    """The signal that ended the child; 0 if it ended by itself, 1 if it failed."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            if code:
-                traceback.print_exc()
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
 def main(root: Path, architecture: str, points: list[str]) -> None:
