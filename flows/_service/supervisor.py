@@ -71,18 +71,25 @@ def log_of(places: Places, part: str) -> str:
 
 
 def configure(places: Places, addresses: Addresses) -> None:
-    """Write supervisord's configuration. No secret stands in it: the environment is inherited."""
+    """Write supervisord's configuration. No secret stands in it: the environment is inherited.
+
+    Paths are relative to the project, where it is started: it expands percent signs in them twice.
+    """
+    logs = places.logs.relative_to(places.root)
+    beside = places.socket.is_relative_to(places.root)
     sections: list[tuple[str, dict[str, object]]] = [
-        ("unix_http_server", {"file": places.socket, "chmod": "0700"}),
+        (
+            "unix_http_server",
+            {"file": places.socket.relative_to(places.root) if beside else places.socket, "chmod": "0700"},
+        ),
         (
             "supervisord",
             {
-                "directory": places.root,
-                "logfile": places.logs / "supervisord.log",
+                "logfile": logs / "supervisord.log",
                 "logfile_maxbytes": _LOG_BYTES,
                 "logfile_backups": _LOG_FILES,
-                "pidfile": places.folder / "supervisord.pid",
-                "childlogdir": places.logs,
+                "pidfile": places.folder.relative_to(places.root) / "supervisord.pid",
+                "childlogdir": logs,
                 "umask": "077",
                 **({"user": "root"} if os.geteuid() == 0 else {}),  # says that it is meant
             },
@@ -103,7 +110,7 @@ def configure(places: Places, addresses: Addresses) -> None:
             "stopwaitsecs": part.waits_seconds,
             "killasgroup": "true",
             "redirect_stderr": "true",
-            "stdout_logfile": places.logs / f"{part.name}.log",
+            "stdout_logfile": logs / f"{part.name}.log",
             "stdout_logfile_maxbytes": _LOG_BYTES,
             "stdout_logfile_backups": _LOG_FILES,
         }

@@ -43,9 +43,7 @@ def test_a_schedule_fires_and_status_tells(service: Path, run: Run) -> None:
         ("prefect", "mlflow", "worker-gpu", "worker-rushes"), "running"
     )
     assert [row["deployment"] for row in told["next"]] == ["tick"]
-    assert {(row["deployment"], row["state"]) for row in told["last"]} <= {
-        ("tick", "Completed"), ("tick", "Running"), ("tick", "Pending"),
-    }  # fmt: skip
+    assert {row["deployment"] for row in told["last"]} == {"tick"}
     for part in told["parts"]:
         assert (service / part["log"]).is_file()
 
