@@ -62,7 +62,7 @@ def status(as_json: Json = False) -> None:
             for stray in found["strays"]:
                 sys.stdout.write(f"left behind: {stray}; end it: rushes down\n")
             return
-        sys.stdout.write(f"Prefect  {found['prefect']}\nMLflow   {found['mlflow']}\n")
+        sys.stdout.write(f"Prefect  {found['prefect']}\nMLflow   {found['mlflow'] or 'none (rushes serve)'}\n")
         for title, rows in (("", "parts"), ("Next (UTC)", "next"), ("Last (UTC)", "last")):
             if found[rows]:
                 sys.stdout.write(f"\n{title}\n" if title else "\n")

@@ -42,10 +42,13 @@ def serve(root: Path, prefect_port: int, say: Callable[[str], None]) -> None:
             if server is not None:
                 crash_unfinished("It was still running when the schedules were last served.")
             deploy(root)
+            if server is not None:
+                places.note(Addresses(prefect_port, 0))  # other commands of the project use it as well
             say(f"serving the schedules of prefect.yaml, Prefect at {os.environ['PREFECT_API_URL']}; Ctrl-C ends it")
             try:
                 asyncio.run(_work(names))
             finally:
+                places.note(None)
                 say("ending the runs")
                 stop.wait_for_runs(root, processes.descendants([] if server is None else [server.pid]))
                 if server is not None:

@@ -20,12 +20,14 @@ LAST_RUNS = 10
 def status(root: Path) -> dict[str, Any]:
     """The service of a project: `{"up", "prefect", "mlflow", "parts", "next", "last", "strays"}`.
 
+    Of `rushes serve` there are neither parts nor an MLflow server.
+
     `strays` are processes that were left behind; `rushes down` ends them.
     """
     places = Places(root)
     addresses, supervisor = places.addresses(), Supervisor(places)
-    answers = addresses is not None and supervisor.answers()
-    if addresses is None or not answers:
+    kept = supervisor.answers()
+    if addresses is None or not (kept or listening(addresses.prefect_port)):
         left = [processes.described(process) for process in processes.of_service(root)]
         return {"up": False, "prefect": None, "mlflow": None, "parts": [], "next": [], "last": [], "strays": left}
     parts = [
@@ -36,9 +38,10 @@ def status(root: Path) -> dict[str, Any]:
             "since": _time(datetime.fromtimestamp(int(part["start"]), UTC)),
             "log": log_of(places, name),
         }
-        for name, part in supervisor.parts().items()
+        for name, part in (supervisor.parts() if kept else {}).items()
     ]
-    found = {"up": True, "prefect": addresses.prefect, "mlflow": addresses.mlflow, "parts": parts, "strays": []}
+    mlflow = addresses.mlflow if addresses.mlflow_port else None
+    found = {"up": True, "prefect": addresses.prefect, "mlflow": mlflow, "parts": parts, "strays": []}
     if not listening(addresses.prefect_port):
         return {**found, "next": [], "last": []}
     os.environ.update(environment(places, addresses))  # before Prefect is imported

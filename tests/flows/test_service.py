@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -174,3 +180,83 @@ def test_a_run_killed_with_its_worker_and_its_leash_is_marked_by_its_silence(run
         until(lambda: state(api, after) == "Completed", 60, "a run after it")
     finally:
         run(folder, "flows.cli", "down")
+
+
+@pytest.fixture
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a real PostgreSQL with two empty databases, prefect and mlflow."""
+    if not (shutil.which("initdb") and shutil.which("pg_ctl")):
+        pytest.skip("no initdb and pg_ctl on the PATH")
+    folder = Path(tempfile.mkdtemp(prefix="rushes-pg-", dir="/tmp"))  # a short path that its user can reach
+    user = {"user": "nobody"} if os.geteuid() == 0 else {}  # PostgreSQL refuses root
+    if user:
+        shutil.chown(folder, "nobody")
+    port = free_port()
+
+    def command(*words: str) -> None:
+        subprocess.run(words, check=True, cwd=folder, stdout=subprocess.DEVNULL, **user)  # type: ignore[call-overload]
+
+    data = str(folder / "data")
+    command("initdb", "-D", data, "-U", "rushes", "-A", "trust", "--no-sync")
+    command("pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o", f"-p {port} -k {folder} -h 127.0.0.1", "start")
+    try:
+        import psycopg2
+
+        connection = psycopg2.connect(host="127.0.0.1", port=port, user="rushes", dbname="postgres")
+        connection.autocommit = True
+        for name in ("prefect", "mlflow"):
+            connection.cursor().execute(f"CREATE DATABASE {name}")
+        connection.close()
+        yield port
+    finally:
+        command("pg_ctl", "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(folder)
+
+
+@pytest.mark.torture
+def test_both_servers_on_postgresql(postgresql: int, run: Run, tmp_path: Path) -> None:
+    import psycopg2
+
+    folder = make_project(tmp_path / "project")
+    ports = ("--prefect-port", str(free_port()), "--mlflow-port", str(free_port()))
+    at = f"rushes@127.0.0.1:{postgresql}"
+    databases = {
+        "PREFECT_API_DATABASE_CONNECTION_URL": f"postgresql+asyncpg://{at}/prefect",
+        "MLFLOW_BACKEND_STORE_URI": f"postgresql://{at}/mlflow",
+    }
+    try:
+        run(folder, "flows.cli", "up", *ports, **databases)
+        until((folder / "ticks").is_file, 60, "a tick of the schedule")
+        made = ask(f"http://127.0.0.1:{ports[3]}/api/2.0/mlflow/experiments/create", {"name": "rushes"})
+        assert made["experiment_id"]
+    finally:
+        run(folder, "flows.cli", "down")
+    for name, query in {
+        "prefect": "SELECT count(*) FROM flow_run WHERE state_name = 'Completed'",
+        "mlflow": "SELECT count(*) FROM experiments WHERE name = 'rushes' AND artifact_location LIKE 'file://%'",
+    }.items():
+        connection = psycopg2.connect(host="127.0.0.1", port=postgresql, user="rushes", dbname=name)
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            assert cursor.fetchone()[0] >= 1
+        connection.close()
+    assert not list(folder.rglob("*.db"))
+    assert "postgresql" not in (folder / "data/service/supervisord.conf").read_text()
+
+
+def test_serve_runs_the_schedules_until_it_is_interrupted(
+    environment: dict[str, str], run: Run, tmp_path: Path
+) -> None:
+    folder, port = make_project(tmp_path / "project"), free_port()
+    command = [sys.executable, "-m", "flows.cli", "serve", "--prefect-port", str(port)]
+    with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True) as serving:
+        until((folder / "ticks").is_file, 120, "a tick of the schedule")
+        lost = begin(f"http://127.0.0.1:{port}/api")
+        serving.send_signal(signal.SIGINT)
+        _, said = serving.communicate(timeout=120)
+    assert serving.returncode == 0, said
+    assert said.endswith("ending the runs\nended; nothing is left running\n")
+    assert of_service(folder) == []
+    with sqlite3.connect(folder / "data/service/prefect/prefect.db") as database:
+        [[ended]] = database.execute("SELECT state_name FROM flow_run WHERE id = ?", [lost]).fetchall()
+    assert ended == "Crashed"
