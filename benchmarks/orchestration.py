@@ -1,4 +1,4 @@
-"""What Prefect adds: the lifecycle flow against plain `dvc repro`, every stage up to date, without a server and with one.
+"""What Prefect adds: the lifecycle flow against plain `dvc repro`, all stages up to date, without and with a server.
 
 Run after `rushes run` (or `make demo`); elsewhere it says so and measures nothing. The server is that of `rushes up`,
 started for the measurement and ended after it, unless it is up already.
