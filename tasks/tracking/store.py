@@ -30,6 +30,9 @@ _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",  # what is loaded here was exported here, without pickle
+    # Files come through the server that passes artifacts on, not past it from S3 by addresses that it signs: who asks it
+    # may not see S3 at all, and MLflow tries that for minutes.
+    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
     **artifacts.SETTINGS,
 }
 # Warnings about MLflow's own code, which its user can do nothing about.
