@@ -17,8 +17,8 @@ STAGE_MODULE = {"footage": "tasks.render"}
 
 
 def _imports(path: Path) -> Iterator[str]:
-    """Modules of ours that a file imports anywhere in it, functions included."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    """Modules of ours that a file imports anywhere in it, functions included, when it runs."""
+    for node in _run(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in {"tasks", "models"}:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
             yield from _with_parents(node.module)
@@ -26,6 +26,14 @@ def _imports(path: Path) -> Iterator[str]:
             for alias in node.names:
                 if alias.name.split(".")[0] in {"tasks", "models"}:
                     yield from _with_parents(alias.name)
+
+
+def _run(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every node but what is there for the type checker."""
+    for node in ast.iter_child_nodes(tree):
+        if not (isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"):
+            yield node
+            yield from _run(node)
 
 
 def _with_parents(module: str) -> Iterator[str]:
@@ -68,6 +76,28 @@ def test_every_file_that_a_stage_imports_is_among_its_deps(stage: str) -> None:
     if stage == "report":
         expected.add("tasks/report/templates")
     assert listed == expected
+
+
+def test_no_stage_asks_the_package_that_imports_its_parts_by_name() -> None:
+    for stage in ("footage", "subclips", "sample", "assemble", "train", "evaluate", "report"):
+        files = [ROOT / name for name in _closure(STAGE_MODULE.get(stage, f"tasks.{stage}"))]
+        by_name = [path for path in files if {"tasks.tracking"} & set(_named(path))]
+        assert by_name == []  # the walk above would not see what it needs
+
+
+def test_the_package_gives_every_name_that_it_promises() -> None:
+    from tasks import tracking
+
+    assert all(getattr(tracking, name).__name__ == name for name in tracking.__all__)
+
+
+def _named(path: Path) -> Iterator[str]:
+    """What `from a import b` names, whole."""
+    for node in _run(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            if node.module == "tasks.tracking" and any(_file(f"{node.module}.{a.name}") is None for a in node.names):
+                yield node.module
 
 
 def test_every_stage_of_the_graph_has_its_test_above() -> None:
