@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,11 +33,22 @@ def s3() -> Iterator[_s3.Server]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store without a run, which takes seconds to make: to be copied."""
+    folder = tmp_path_factory.mktemp("empty")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        assert tracking.list_models() == []
+    return folder
+
+
 @pytest.fixture
-def store(tmp_path: Path, s3: _s3.Server, monkeypatch: pytest.MonkeyPatch) -> Path:
+def store(tmp_path: Path, empty: Path, s3: _s3.Server, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty SQLite store that keeps artifacts on S3, in the environment of one of the team."""
     know_tiny()
     _forget()
+    shutil.copytree(empty, tmp_path / "data/mlflow")
     for name, value in s3.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -161,7 +173,14 @@ def server(store: Path, s3: _s3.Server) -> Iterator[str]:
     own |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     env = {k: v for k, v in os.environ.items() if k not in (artifacts.ROOT, "MLFLOW_TRACKING_URI")} | own
     env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", "")])
-    command = ["--backend-store-uri", f"sqlite:///{store}/server.db", "--host", "127.0.0.1", "--port", str(port)]
+    command = [
+        "--backend-store-uri",
+        f"sqlite:///{store}/data/mlflow/mlflow.db",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     log = (store / "server.log").open("wb")
     process = subprocess.Popen(
         [sys.executable, "-m", "mlflow", "server", *command, "--workers", "1"], cwd=store, env=env,
