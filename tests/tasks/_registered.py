@@ -15,10 +15,7 @@ from tests.tasks._tiny import know_tiny
 INPUT = {"fit": "crop", "every_frames": 1}
 RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
     "rebuild": ("tiny_autoencoder", {}),
-    "between": (
-        "pix2pix",
-        {"variant": "default", "flow": "none", "height_px": 32, "width_px": 32, "head_width": 4, "critic_width": 4},
-    ),
+    "between": ("tiny_interpolator", {}),
     "tell": ("tiny_classifier", {}),
     "rate": ("tiny_rater", {}),
 }
