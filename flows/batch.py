@@ -105,6 +105,7 @@ def _batch(root: Path, name: str, settings: params.Batch, retry: bool) -> tuple[
             said = f"batch {name}: {place} {reason}; results of what was there are kept"
             logger.warning(said)
             progress().line(said)
+        progress().stages(len(found))
         for model in found:
             summary = _used(_run(root, name, settings, model, retry), listed, failed)
             if summary is not None:
@@ -161,6 +162,7 @@ def _used(run: Run, listed: Listing, failed: list[str]) -> Summary | None:
     except (ValueError, WorkerError) as error:
         kind = "fault: " if isinstance(error, WorkerError) else ""
         failed.append(f"batch {run.name}: {run.model.uri}: {kind}{error}")
+        progress().end(f"{run.name}: {run.model.recipe} version {run.model.version}", "failed")
         return None
     failed += [f"batch {run.name}: {run.model.uri}: fault on {fault}" for fault in summary.faults]
     return summary
@@ -180,7 +182,6 @@ def use(batch: str, recipe: str, work: _Work) -> Summary:
 
     logger, shown = get_run_logger(), progress()
     what = f"{batch}: {recipe} version {work.run.model.version}"
-    shown.stages(1)
     shown.start(what)
     with _batch_artifacts.telling(f"batch-{batch}-{recipe}", what) as bar:
 
