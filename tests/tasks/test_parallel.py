@@ -75,5 +75,5 @@ def test_a_stream_answers_for_every_item_whatever_becomes_of_it() -> None:
 
 
 def test_a_stream_whose_workers_cannot_be_made_ready_ends() -> None:
-    with pytest.raises(parallel.WorkerError, match="^a worker could not be made ready: ValueError: no weights"):
+    with pytest.raises(parallel.WorkerError, match=r"^a worker could not be made ready: ValueError: no weights"):
         list(parallel.stream(unready, ["a.mp4"], 2))
