@@ -65,14 +65,18 @@ def publish(recipes: list[str] | None = None, project: Path | None = None) -> di
         The record of each recipe.
 
     Raises:
-        ValueError: no project, no such recipe, or one that is not trained or judged yet.
+        ValueError: no project, no such recipe, or one that is not trained or judged yet, or whose files are not here.
     """
     root = _dvc.project_root(project)
     known = params.load(root / "params.yaml")
-    if recipes is None:
-        judged = {name: _dvc.outputs(root, f"evaluate@{name}")[0] for name in sorted(known.recipes)}
-        recipes = [name for name, folder in judged.items() if (folder / "metrics.json").is_file()]
+    recipes = judged(root, known) if recipes is None else recipes
     for name in recipes:
         known.recipe(name)  # raises before anything is done
     states = {name: register_and_promote(root, name, return_state=True) for name in dict.fromkeys(recipes)}
     return {name: state.result() for name, state in states.items()}
+
+
+def judged(root: Path, known: params.Params) -> list[str]:
+    """The recipes that `dvc.lock` has an evaluation of."""
+    made = _dvc.hashes(root)
+    return [name for name in sorted(known.recipes) if f"data/evaluation/{name}" in made]

@@ -1,4 +1,4 @@
-"""Which champions may be judged again on the clips of their challenger."""
+"""Which recipes the nightly flow publishes, and which champions may be judged again on their challenger's clips."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from flows._promotion import comparable
-from tasks import model_input, tracking
+from flows.publish import judged
+from tasks import model_input, params, tracking
+from tests.flows import _blobs
 from tests.tasks._tiny import DATASET, RATED
 
 CARD = {
@@ -29,6 +31,20 @@ CHAMPION = tracking.Loaded(
     describes=False,
     labels=("a", "b"),
 )
+
+
+def test_a_recipe_that_has_not_run_yet_does_not_keep_the_others(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(_blobs.PARAMS)
+    known = params.load(tmp_path / "params.yaml")
+    assert judged(tmp_path, known) == []
+    made = [
+        ("evaluate@tiny", "evaluation/tiny"),
+        ("evaluate@gone", "evaluation/gone"),
+        ("train@never_run", "runs/never_run"),
+    ]
+    outs = "".join(f"  {stage}:\n    outs:\n    - {{path: data/{path}, md5: 0.dir}}\n" for stage, path in made)
+    (tmp_path / "dvc.lock").write_text(f"schema: '2.0'\nstages:\n{outs}")
+    assert judged(tmp_path, known) == ["tiny"]
 
 
 def test_one_of_the_same_clips_and_answers_is_judged_again() -> None:
