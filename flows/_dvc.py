@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -221,8 +222,7 @@ def outputs(root: Path, stage: str) -> list[Path]:
     Raises:
         ValueError: the stage has not run yet.
     """
-    lock = root / "dvc.lock"
-    recorded = (params.read_yaml(lock) or {}).get("stages", {}) if lock.is_file() else {}
+    recorded = _locked(root)
     if stage not in recorded:
         raise ValueError(f"{stage} has not run yet; run it first: rushes run, or dvc repro {stage}")
     found = [root / out["path"] for out in recorded[stage]["outs"]]
@@ -232,6 +232,21 @@ def outputs(root: Path, stage: str) -> list[Path]:
             f"{', '.join(missing)} is not here; make it with rushes run, or bring it back with dvc checkout"
         )
     return found
+
+
+def _locked(root: Path) -> dict[str, Any]:
+    """The stages that `dvc.lock` records, by name."""
+    lock = root / "dvc.lock"
+    if not lock.is_file():
+        return {}
+    held = lock.stat()
+    return _read_lock(lock, held.st_ino, held.st_mtime_ns, held.st_size)
+
+
+@functools.lru_cache(maxsize=1)
+def _read_lock(lock: Path, inode: int, changed_nanoseconds: int, size_bytes: int) -> dict[str, Any]:
+    """Read once for each state of the file: it takes a second where there are many stages."""
+    return dict((params.read_yaml(lock) or {}).get("stages", {}))
 
 
 def environment() -> dict[str, str]:
@@ -266,9 +281,9 @@ def definition(root: Path, stage: str, recipe: str) -> tuple[dict[str, Any], lis
 
 def hashes(root: Path) -> dict[str, str]:
     """The hash of every output that dvc.lock records, by its path."""
-    lock = root / "dvc.lock"
-    stages = (params.read_yaml(lock) or {}).get("stages", {}) if lock.is_file() else {}
-    return {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", []) if "md5" in out}
+    return {
+        out["path"]: out["md5"] for stage in _locked(root).values() for out in stage.get("outs", []) if "md5" in out
+    }
 
 
 def make_room(root: Path, stage: str) -> None:

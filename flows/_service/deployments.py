@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 SILENT_SECONDS = 70  # two heartbeats, and time for a busy machine: Crashed stands within 90 s of a death
 AUTOMATION = "Mark dead runs of Rushes as crashed"
 TAG = "rushes"  # of every deployment in prefect.yaml
-_ENDINGS = ("Completed", "Failed", "Cancelled", "Crashed", "AwaitingRetry", "Paused", "Suspended", "Scheduled")
+_AT_WORK = ("Pending", "Submitting", "Running", "heartbeat")  # a run may die before its first heartbeat
+_AT_REST = ("Completed", "Failed", "Cancelled", "Crashed", "AwaitingRetry", "Paused", "Suspended", "Scheduled")
 _MOST = 200  # what the server answers at once
 
 
@@ -81,7 +82,7 @@ def _watch_for_dead_runs(client: SyncPrefectClient) -> None:
     from prefect.client.schemas.objects import StateType
     from prefect.events import AutomationCore, ChangeFlowRunState, EventTrigger, Posture
 
-    heartbeat = "prefect.flow-run.heartbeat"
+    at_work, at_rest = ({f"prefect.flow-run.{event}" for event in events} for events in (_AT_WORK, _AT_REST))
     wanted = AutomationCore(
         name=AUTOMATION,
         description=f"No heartbeat for {SILENT_SECONDS} s: the run's process is gone.",
@@ -89,8 +90,10 @@ def _watch_for_dead_runs(client: SyncPrefectClient) -> None:
             posture=Posture.Proactive,
             match={"prefect.resource.id": "prefect.flow-run.*"},
             for_each={"prefect.resource.id"},
-            after={heartbeat},
-            expect={heartbeat, *(f"prefect.flow-run.{state}" for state in _ENDINGS)},
+            # Only those of deployments have a worker; one that somebody started by hand is theirs.
+            match_related={"prefect.resource.role": "deployment"},
+            after=at_work,
+            expect=at_work | at_rest,
             threshold=1,
             within=timedelta(seconds=SILENT_SECONDS),
         ),

@@ -13,8 +13,9 @@ from typing import Any
 import psutil
 
 JOBS = """
-import pathlib, subprocess, time
+import os, pathlib, subprocess, time
 from prefect import flow
+from prefect.runtime import flow_run
 
 @flow
 def tick() -> None:
@@ -24,7 +25,7 @@ def tick() -> None:
 @flow
 def slow(seconds: float = 600) -> None:
     child = subprocess.Popen(["sleep", "1000"])
-    pathlib.Path("child").write_text(str(child.pid))
+    pathlib.Path(f"slow-{flow_run.id}").write_text(f"{os.getpid()} {child.pid}")
     try:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -37,7 +38,7 @@ deployments:
   - name: tick
     entrypoint: jobs.py:tick
     tags: [rushes]
-    schedules: [{slug: often, interval: 10}]
+    schedules: [{slug: often, interval: 15}]
     concurrency_limit: {limit: 1, collision_strategy: CANCEL_NEW}
     work_pool: {name: rushes}
   - name: slow
@@ -89,12 +90,18 @@ def begin(api: str, **parameters: object) -> str:
     """Start `slow` and wait until it runs; the run's id."""
     deployment = ask(f"{api}/deployments/name/slow/slow")["id"]
     run = str(ask(f"{api}/deployments/{deployment}/create_flow_run", {"parameters": parameters})["id"])
-    until(lambda: state(api, run) == "Running", 60, "a run that has begun")
+    until(lambda: state(api, run) in {"Running", "Completed"}, 90, "a run that has begun")
     return run
 
 
 def state(api: str, run: str) -> str:
     return str(ask(f"{api}/flow_runs/{run}")["state"]["name"])
+
+
+def slow_and_child(root: Path, run: str) -> list[int]:
+    """The processes of a run of `slow`: its own, and the one that it started."""
+    noted = root / f"slow-{run}"
+    return until(lambda: noted.is_file() and [int(pid) for pid in noted.read_text().split()], 30, "its process")
 
 
 def processes_with(text: str, root: Path) -> list[psutil.Process]:

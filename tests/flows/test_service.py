@@ -18,7 +18,16 @@ import pytest
 
 from flows._service.places import Places, use_running_service
 from flows._service.processes import of_service
-from tests.flows._service import ask, begin, free_port, make_project, processes_with, state, until
+from tests.flows._service import (
+    ask,
+    begin,
+    free_port,
+    make_project,
+    processes_with,
+    slow_and_child,
+    state,
+    until,
+)
 from tests.flows.conftest import Run
 
 
@@ -56,21 +65,21 @@ def test_a_schedule_fires_and_status_tells(service: Path, run: Run) -> None:
 
 def test_a_killed_run_is_crashed_and_frees_its_place(service: Path, api: str) -> None:
     killed = begin(api)
-    [flow] = [p for p in processes_with("prefect.engine", service) if "_leash" not in " ".join(p.cmdline())]
-    child = int((service / "child").read_text())
-    flow.kill()
+    both = slow_and_child(service, killed)
+    os.kill(both[0], signal.SIGKILL)
     until(lambda: state(api, killed) == "Crashed", 30, "a crashed run")
-    until(lambda: child not in {p.pid for p in of_service(service)}, 30, "no child of a killed run")
+    until(lambda: not {p.pid for p in of_service(service)} & set(both), 30, "no child of a killed run")
     after = begin(api, seconds=0.5)
     until(lambda: state(api, after) == "Completed", 30, "a run after it")
 
 
 def test_a_killed_worker_takes_its_run_along_and_comes_back(service: Path, api: str) -> None:
     left = begin(api)
+    both = slow_and_child(service, left)
     [worker] = processes_with("--pool gpu", service)
     worker.kill()
     until(lambda: state(api, left) == "Crashed", 60, "a crashed run")
-    until(lambda: not processes_with("prefect.engine", service), 30, "no run of the killed worker")
+    until(lambda: not {p.pid for p in of_service(service)} & set(both), 30, "no run of the killed worker")
     after = begin(api, seconds=0.5)  # by the worker that supervisord has started in its place
     until(lambda: state(api, after) == "Completed", 60, "a run of the next worker")
 
@@ -108,10 +117,9 @@ def test_what_cannot_be_started_is_said_and_leaves_nothing(service: Path, run: R
 
 
 def test_down_ends_runs_and_servers_and_nothing_is_left(service: Path, api: str, run: Run) -> None:
-    begin(api)
-    child = int((service / "child").read_text())
+    both = slow_and_child(service, begin(api))
     [supervisord] = processes_with("supervisor.supervisord", service)
-    assert child in {process.pid for process in of_service(service)}
+    assert set(both) <= {process.pid for process in of_service(service)}
     assert "Nothing is left running" in run(service, "flows.cli", "down").stdout
     assert of_service(service) == []
     assert not supervisord.is_running()
