@@ -49,7 +49,8 @@ def promote(
     from tasks.exits import BAD_INPUT
 
     with in_project() as root:
-        number = version or tracking.registry_record(recipe)["challenger_version"] or "1"
+        newest = (row["version"] for row in tracking.list_models() if row["recipe"] == recipe)
+        number = version or tracking.registry_record(recipe)["challenger_version"] or next(newest, "1")
         decision = _promotion.promote(root, recipe, number, anyway=anyway)
         _promotion.write_record(root, recipe)
     if as_json:

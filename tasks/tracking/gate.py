@@ -67,7 +67,8 @@ def decide(
     assert score is not None
     no = Decision(False, "", number, held, score.metric, score.value)
     if held == number:
-        return replace(no, reason=challenger.tags.get("rushes.promotion", f"version {number} is the champion"))
+        gated = challenger.tags.get("rushes.promoted") == "true"  # else it was made champion by other means
+        return replace(no, reason=challenger.tags["rushes.promotion"] if gated else f"version {number} is the champion")
     if (reason := _unfit(challenger, score)) is not None:
         return replace(no, reason=reason)
     if number in rolled_back:
@@ -120,8 +121,8 @@ def _not_comparable(no: Decision, challenger: ModelVersion, champion: ModelVersi
         return replace(no, champion_value=value, reason=f"{both} not judged by the same metric")
     one, other = (v.tags["rushes.evaluation_sha256"] for v in (challenger, champion))
     reason = (
-        f"{both} judged on different evaluation data ({one[:12]} and {other[:12]}): judge the champion on the new data"
-        " first"
+        f"{both} judged on different evaluation data ({one[:12]} and {other[:12]}): rushes promote judges both on"
+        " today's clips if both take the same ones; else it is for a person to decide (--anyway)"
     )
     return replace(no, reason=reason, champion_value=value, rejudge=True)
 
@@ -134,7 +135,7 @@ def _compared(no: Decision, score: Score, old: Score, rules: Promotion) -> Decis
     about = f"on evaluation data {score.data[:12]}: {shown}"
     challenging = f"version {no.version} with {score.metric} {score.value:.4f}"
     holding = f"champion version {no.champion_version} with {old.value:.4f}"
-    if not gain > max(rules.least_gain, 0.0):  # also where the champion's is NaN: that is for a person to settle
+    if not gain > rules.least_gain:  # also where the champion's is NaN: that is for a person to settle
         least = f", not more than promotion.least_gain {rules.least_gain:g}" if gain > 0 else ""
         return replace(told, reason=f"{challenging} is not better than {holding} {about}{least}")
     if rules.certain and (low is None or not low > rules.least_gain):

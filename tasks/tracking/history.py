@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.tracking.turns import who
-from tasks.tracking.versions import CHAMPION, aliased
+from tasks.tracking.versions import CHAMPION, aliased, versions_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -96,28 +96,30 @@ def settle(client: MlflowClient, full: str, turn: int, strayed: Entry | None = N
     if champion is not None and champion != known:
         why = "the alias was moved by other means" if entries else "it was champion when this history began"
         outside = entry(turn, 0, known, champion, "outside", why)
-        entries.append(replace(outside, done=True))
-        write(client, full, entries[-1])
+        write(client, full, outside)
+        entries.append(complete(client, full, outside))
     return entries, champion
 
 
 def complete(client: MlflowClient, full: str, told: Entry) -> Entry:
-    """Note on both versions what happened, then that it is done. To do it again changes nothing."""
-    for version in dict.fromkeys(v for v in (told.before, told.after) if v is not None):
-        client.set_model_version_tag(full, version, told.key, told.told())
+    """Note on the versions that are still there what happened, then that it is done. To do it again changes nothing."""
+    done, there = replace(told, done=True), {str(v.version): v for v in versions_of(client, full)}
+
+    def note(version: str | None, tags: dict[str, str]) -> None:
+        for key, value in tags.items() if version in there else ():
+            client.set_model_version_tag(full, version, key, value)
+
+    for version in (told.before, told.after):
+        note(version, {told.key: done.told()})
     if told.how == "rollback":
+        back = f"{told.at} by {told.by}: {told.why}"
         for version in told.figures["rolled_back"]:
-            client.set_model_version_tag(full, version, ROLLED_BACK, f"{told.at} by {told.by}: {told.why}")
-            client.set_model_version_tag(full, version, "rushes.promoted", "false")
-            client.set_model_version_tag(full, version, "rushes.promotion", told.why)
-    else:
-        client.set_model_version_tag(full, told.after, "rushes.promoted", "true")
-        client.set_model_version_tag(full, told.after, "rushes.promotion", told.why)
-        if told.before is not None:
-            client.set_model_version_tag(full, told.before, f"rushes.challenged_by_{told.after}", told.why)
-    if ROLLED_BACK in client.get_model_version(full, told.after).tags:
+            note(version, {ROLLED_BACK: back, "rushes.promoted": "false", "rushes.promotion": told.why})
+    elif told.how != "outside":  # which is not for the gate to have said
+        note(told.after, {"rushes.promoted": "true", "rushes.promotion": told.why})
+        note(told.before, {f"rushes.challenged_by_{told.after}": told.why})
+    if ROLLED_BACK in there[told.after].tags:
         client.delete_model_version_tag(full, told.after, ROLLED_BACK)
-    done = replace(told, done=True)
     write(client, full, done)
     return done
 

@@ -33,6 +33,7 @@ class _Place:
     """One recipe's registered model as a turn finds it, settled; `entries` are all done."""
 
     client: MlflowClient
+    turn: turns.Turn
     full: str
     entries: list[Entry]
     champion: str | None
@@ -84,6 +85,7 @@ def promote(name: str, version: str, rules: Promotion | None = None, *, anyway: 
             decision = replace(decision, promoted=True, champion_version=decision.version, rejudge=False, reason=reason)
         if decision.promoted:
             return decision, _Move(decision.version, how, decision.reason, decision.figures())
+        place.turn.require(to_move=True)
         client.set_model_version_tag(full, version, "rushes.promoted", "false")
         client.set_model_version_tag(full, version, "rushes.promotion", decision.reason)
         if place.champion is not None:
@@ -110,20 +112,21 @@ def rollback(name: str, to: str | None = None, why: str = "") -> Entry:
         raise ValueError(f"the reason has {len(why)} characters; at most {LONGEST_WHY} are kept")
 
     def plan(place: _Place) -> tuple[None, _Move | None]:
-        if place.champion is None:
-            pick(place.client, place.full, CHAMPION, None)  # raises, and says what there is
         line, there = history.line(place.entries), {str(v.version) for v in versions_of(place.client, place.full)}
-        before = [v for v in line[:-1] if v in there and v != place.champion]
+        if not line:
+            pick(place.client, place.full, CHAMPION, None)  # raises, and says what there is
+        last = line[-1]  # the champion, or what was it until it, or its alias, was deleted
+        before = [v for v in line if v in there and v != last]
         if not before or (to is not None and to not in before):
             asked = "an earlier champion" if to is None else f"version {to}"
             raise ValueError(
-                f"{place.full} cannot be rolled back to {asked}: champions before version {place.champion} were:"
+                f"{place.full} cannot be rolled back to {asked}: champions before version {last} were:"
                 f" {', '.join(before) or 'none'} (rushes models --history {name}); another version is made champion by"
                 f" hand: rushes promote {name} VERSION --anyway"
             )
         after = before[-1] if to is None else to
         left = line[len(line) - line[::-1].index(after) :]
-        words = f"version {place.champion} was rolled back to version {after}" + (f": {why}" if why else "")
+        words = f"version {last} was rolled back to version {after}" + (f": {why}" if why else "")
         return None, _Move(after, "rollback", words, {"rolled_back": list(dict.fromkeys(left))})
 
     moved = _in_turn(PREFIX + name, plan)[1]
@@ -181,7 +184,7 @@ def _in_turn(full: str, plan: Callable[[_Place], tuple[Told, _Move | None]]) -> 
                     finished = [e for e in entries if strayed is not None and e.key == strayed.key]
                     if finished and told is not None:
                         return told, finished[0]  # by whoever had the turn after us
-                    told, move = plan(_Place(client, full, entries, champion))
+                    told, move = plan(_Place(client, turn, full, entries, champion))
                     return told, None if move is None else _move(client, full, turn, champion, move)
             except _LostError as lost:
                 strayed, trouble = lost.meant, str(lost)
@@ -201,5 +204,7 @@ def _move(client: MlflowClient, full: str, turn: turns.Turn, champion: str | Non
     except turns.TurnLostError as lost:
         raise _LostError(str(lost), meant) from lost
     if found != move.after:
-        raise ValueError(f"{full}: the alias {CHAMPION} was set to version {move.after}, and is moved to {found}")
+        raise ValueError(
+            f"{full}: the alias {CHAMPION} was set to version {move.after}, and something else moved it to {found}"
+        )
     return history.complete(client, full, meant)

@@ -30,8 +30,8 @@ _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",  # what is loaded here was exported here, without pickle
-    # Files come through the server that passes artifacts on, not past it from S3 by addresses that it signs: who asks it
-    # may not see S3 at all, and MLflow tries that for minutes.
+    # Files come through the server that passes artifacts on, not past it from S3 by addresses that it signs: who asks
+    # it may not see S3 at all, and MLflow tries that for minutes.
     "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
     **artifacts.SETTINGS,
 }
@@ -71,6 +71,11 @@ def require_reachable(uri: str) -> None:
         raise UnreachableError(f"{_away(uri)} ({error})") from error
 
 
+def unanswered(error: BaseException) -> bool:
+    """Whether MLflow's server did not answer a request, which it may have carried out, or may yet."""
+    return "API request to" in str(error)
+
+
 def _away(uri: str) -> str:
     return (
         f"the tracking store {uri} does not answer; start it, or correct MLFLOW_TRACKING_URI, or unset it to use the"
@@ -101,7 +106,7 @@ def connected(uri: str) -> Iterator[MlflowClient]:
         _create(uri)
         yield MlflowClient(tracking_uri=uri, registry_uri=uri)
     except MlflowException as error:
-        if "API request to" in str(error) or "database is locked" in str(error):
+        if unanswered(error) or "database is locked" in str(error):
             raise UnreachableError(f"{_away(uri)} ({error!s:.200})") from error
         if "s3://" in str(error):
             raise artifacts.in_words(error) from error

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tasks.exits import UnreachableError
+from tasks.tracking.store import unanswered
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -52,11 +53,11 @@ class Turn:
 
     def require(self, *, to_move: bool) -> None:
         """Raises TurnLostError: it is not ours any more, or, where it is `to_move` something, not for long enough."""
-        held = time.monotonic() - self.taken
-        if to_move and held > MOVE_SECONDS:
-            raise TurnLostError(f"the turn took {held:.0f} s, more than {MOVE_SECONDS:.0f}")
         if self.number not in {int(t.version) for t in _turns(self.client)}:
             raise TurnLostError("the turn was taken for dead")
+        held = time.monotonic() - self.taken  # after the store has answered, which may take its time
+        if to_move and held > MOVE_SECONDS:
+            raise TurnLostError(f"the turn took {held:.0f} s, more than {MOVE_SECONDS:.0f}")
 
 
 def who() -> str:
@@ -70,7 +71,8 @@ def who() -> str:
 
 @contextlib.contextmanager
 def turn(client: MlflowClient) -> Iterator[Turn]:
-    """Wait for a turn, and give it back at the end, however the block ends.
+    """Wait for a turn, and give it back at the end, however the block ends; but for a store that did not answer: it may
+    do what it was asked a little later, and that has to fall into our turn, which the next one takes for dead.
 
     Raises:
         UnreachableError: others had theirs for `PATIENCE_SECONDS`.
@@ -79,8 +81,11 @@ def turn(client: MlflowClient) -> Iterator[Turn]:
     number, taken = _take(client)
     try:
         yield Turn(client, number, taken)
-    finally:
-        _delete(client, number)
+    except BaseException as error:
+        if not unanswered(error):
+            _delete(client, number)
+        raise
+    _delete(client, number)
 
 
 def _take(client: MlflowClient) -> tuple[int, float]:

@@ -29,7 +29,7 @@ def test_promoted_rolled_back_and_promoted_by_hand(
 
     rushes(tmp_path, "promote", "gru_autoencoder", "1")
     rushes(tmp_path, "promote", "gru_autoencoder", "2")
-    said, _ = rushes(tmp_path, "promote", "gru_autoencoder", "3", expect=3)
+    said, _ = rushes(tmp_path, "promote", "gru_autoencoder", expect=3)
     assert said == (
         "version 3 with psnr_db 31.2500 is not better than champion version 2 with 31.0000 on evaluation data test-1:"
         " gain +0.2500 (+0.2500 to +0.2500, 95% over 3 groups), not more than promotion.least_gain 0.5\n"

@@ -11,11 +11,13 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from tasks import tracking
+from tasks.exits import UnreachableError
 from tasks.params import Promotion
 from tasks.tracking import history, turns
 from tests.tasks._promoters import client, make_version, metrics, promote_all
@@ -153,7 +155,44 @@ def test_back_twice_and_by_hand_past_the_gate(store: str, monkeypatch: pytest.Mo
         ("2", "1", "rollback"), ("1", "3", "by hand"), ("3", "4", "by hand"), ("4", "1", "rollback"),
     ]  # fmt: skip
     last = json.loads(client().get_model_version("rushes-back", "4").tags[tracking.champions("back")[-1].key])
-    assert last["why"] == "version 4 was rolled back to version 1"
+    assert last == {k: v for k, v in asdict(tracking.champions("back")[-1]).items() if k != "key"}
+    assert (last["why"], last["done"]) == ("version 4 was rolled back to version 1", True)
+
+
+def test_versions_that_were_deleted_are_gone_back_past(store: str) -> None:
+    for value in (30.0, 31.0, 32.0, 33.0):
+        tracking.promote("holes", make_version("holes", metrics(value)))
+    client().delete_model_version("rushes-holes", "2")
+    assert tracking.rollback("holes", "1").figures == {"rolled_back": ["2", "3", "4"]}
+    assert not tracking.promote("holes", "4").promoted
+    assert tracking.promote("holes", "3", anyway=True).promoted
+    client().delete_model_version("rushes-holes", "3")  # the champion, and its alias with it
+    entry = tracking.rollback("holes")
+    assert (entry.before, entry.after, entry.why) == (None, "1", "version 3 was rolled back to version 1")
+    assert _champion("holes") == "1"
+
+
+def test_who_got_no_answer_keeps_the_turn_until_what_was_asked_can_no_more_happen(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    tracking.promote("late", make_version("late", metrics(30.0)))
+    make_version("late", metrics(31.0))
+
+    def silent(*_: Any) -> None:
+        raise MlflowException("API request to http://127.0.0.1/ failed with exception: Read timed out.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "set_registered_model_alias", silent)
+        with pytest.raises(UnreachableError, match="does not answer"):
+            tracking.promote("late", "2")
+    assert len(_turns()) == 1
+    client().set_registered_model_alias("rushes-late", "champion", "2")  # now the server does it
+    monkeypatch.setattr(turns, "TERM_SECONDS", 0.3)
+    assert tracking.promote("late", "2").champion_version == "2"
+    assert (_chain("late"), _turns()) == ([(None, "1", "promote"), ("1", "2", "promote")], [])
 
 
 def test_an_alias_that_was_moved_by_other_means_is_on_record(store: str) -> None:
@@ -162,6 +201,11 @@ def test_an_alias_that_was_moved_by_other_means_is_on_record(store: str) -> None
     client().set_registered_model_alias("rushes-moved", "champion", "2")  # before there was a history
     assert tracking.promote("moved", "1").promoted
     client().set_registered_model_alias("rushes-moved", "champion", "3")
+    assert tracking.promote("moved", "3").reason == "version 3 is the champion"
+    [key] = [e.key for e in tracking.champions("moved")][2:]
+    tags = [client().get_model_version("rushes-moved", v).tags for v in ("1", "3")]
+    assert key in tags[0]
+    assert tags[0][key] == tags[1][key]
     assert tracking.rollback("moved").after == "1"
     told = [(e.before, e.after, e.how) for e in tracking.champions("moved")]
     assert told == [
@@ -267,7 +311,7 @@ def test_a_promoter_that_slept_through_its_turn_takes_back_what_it_did(
     assert _turns() == []
 
 
-@pytest.mark.parametrize("where", ["store", "server"])
+@pytest.mark.parametrize("where", ["store", pytest.param("server", marks=pytest.mark.torture)])
 def test_of_eight_at_once_the_best_is_champion_though_one_is_killed_in_its_turn(
     where: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
