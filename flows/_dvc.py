@@ -245,8 +245,12 @@ def _locked(root: Path) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=1)
 def _read_lock(lock: Path, inode: int, changed_nanoseconds: int, size_bytes: int) -> dict[str, Any]:
-    """Read once for each state of the file: it takes a second where there are many stages."""
-    return dict((params.read_yaml(lock) or {}).get("stages", {}))
+    """Read once for each state of the file, and by libyaml, every scalar as text: where there are many stages the
+    loader of people's files, which knows numbers from text, takes seconds."""
+    from ruamel.yaml import YAML
+
+    with lock.open(encoding="utf-8") as stream:
+        return dict((YAML(typ="base", pure=False).load(stream) or {}).get("stages", {}))
 
 
 def environment() -> dict[str, str]:

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flows import _dvc
-from tasks import evaluate, model_input, modelio, params, tracking
-from tasks.clips import ClipDataset
+from tasks import params, tracking
 from tasks.files import write_json
 
 ROUNDS = 3  # the champion may change while it is judged
@@ -38,6 +37,9 @@ def write_record(root: Path, recipe: str) -> dict[str, Any]:
 
 def _judge_on_todays_clips(root: Path, name: str, versions: list[str]) -> bool:
     """Whether all of the versions have scores on the clips that lie here, and one of them got it now."""
+    from tasks import evaluate, modelio  # torch, which takes as long as all the rest of a run that finds nothing to do
+    from tasks.clips import ClipDataset
+
     recipe = params.load(root / "params.yaml").recipe(name)
     frames, clips = (_dvc.outputs(root, f"{stage}@{recipe.dataset}")[0] for stage in ("sample", "assemble"))
     run = _dvc.outputs(root, f"train@{name}")[0]
@@ -61,6 +63,8 @@ def _judge_on_todays_clips(root: Path, name: str, versions: list[str]) -> bool:
 def comparable(model: tracking.Loaded, trained: dict[str, Any]) -> bool:
     """Whether both take the same clips of footage, are shown and answer the same frames, and tell the same classes
     apart. `trained` is the `model.json` of what was trained on today's clips."""
+    from tasks import model_input
+
     if not model_input.alike(model.input, trained["input"]):
         return False
     if model.kind == "classify" and list(model.labels) != trained["labels"]:
