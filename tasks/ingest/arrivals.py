@@ -70,7 +70,9 @@ def stamp(path: Path) -> str:
             return _stamp(path.lstat())
         digest = hashlib.sha256()
         for below in _below(path):
-            digest.update(f"{below.relative_to(path)} {_stamp(below.lstat())}\n".encode("utf-8", "surrogateescape"))
+            seen = _lstat(below)
+            text = f"{below.relative_to(path)} {'' if seen is None else _stamp(seen)}\n"
+            digest.update(text.encode("utf-8", "surrogateescape"))
     except FileNotFoundError:
         return ""
     return digest.hexdigest()[:16]
@@ -91,7 +93,7 @@ def bytes_of(path: Path) -> int:
     """Of a file, or of all files in a folder."""
     if path.is_symlink() or not path.is_dir():
         return path.lstat().st_size
-    return sum(below.lstat().st_size for below in _below(path))
+    return sum(seen.st_size for below in _below(path) if (seen := _lstat(below)) is not None)
 
 
 @dataclass
@@ -217,6 +219,14 @@ def _below(folder: Path) -> Iterator[Path]:
         folders.sort()
         for name in sorted(names + links):
             yield Path(place) / name
+
+
+def _lstat(path: Path) -> os.stat_result | None:
+    """None in a folder that may be listed and not entered: who opens it will say so."""
+    try:
+        return path.lstat()
+    except PermissionError:
+        return None
 
 
 def _stamp(seen: os.stat_result) -> str:

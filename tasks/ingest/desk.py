@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,8 @@ class Desk:
                     f"the inbox {self.setting.inbox} does not exist; mount it, or correct inboxes.{self.name}.inbox"
                 )
             inbox.mkdir(parents=True)
+        if inbox.is_dir() and not os.access(inbox, os.R_OK | os.X_OK):
+            raise ValueError(f"the inbox {self.setting.inbox} cannot be read; give permission to list and enter it")
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -137,6 +140,8 @@ class Desk:
                 return examine(self.inbox, unit, self.folder / "unpacked" / str(number), self.setting)
         except OSError as error:
             return Examined(unit, gone=True, reason=f"cannot be read ({error.strerror or error}); it is tried again")
+        except ValueError as error:  # a folder without permission in it, say: one unit must not keep the others waiting
+            return Examined(unit, reason=str(error))
 
     def _deal_with(self, one: Examined, on_shelf: shelf.Shelf, versions: dict[str, str]) -> list[Row]:
         name = shown(one.unit.path)
@@ -162,7 +167,10 @@ class Desk:
             more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
             self._refuse(one.unit, name, f"taken but for {some}{more}; remove it, or pack it anew")
             return others
-        path.unlink()
+        try:
+            path.unlink()
+        except OSError as error:
+            return [Row(name, "waiting", reason=f"taken, but cannot be removed ({error.strerror or error})")]
         self.books.refuse([], settled=[name])
         self.books.write_line({
             "from": self._from(one.unit.path), "to": None, "bytes": one.unit.bytes, "time": books.now(),

@@ -249,6 +249,31 @@ def test_a_file_that_kills_who_opens_it_is_refused_in_the_end(
     assert take_all(desk)["deadly.mp4"][0] == "already there"
 
 
+def test_what_nobody_may_read_keeps_nothing_else_waiting(
+    inbox: Path, make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_video("one.mp4")
+    shutil.copy(tmp_path / "one.mp4", inbox / "z.mp4")
+    (inbox / "shut").mkdir()
+    shutil.copy(tmp_path / "one.mp4", inbox / "shut" / "a.mp4")
+    scandir = os.scandir
+
+    def denied(path: Any = ".") -> Any:  # whoever runs the tests may be root, who may read everything
+        if str(path).endswith("shut"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    done = take_all(make_desk(inbox.parent.parent))
+    assert done == {
+        "shut": ("refused", "", f"the folder {inbox / 'shut'} cannot be read (Permission denied); "
+                 "give read permission or remove it"),
+        "z.mp4": ("taken", "z.mp4", ""),
+    }  # fmt: skip
+    monkeypatch.undo()
+    assert take_all(make_desk(inbox.parent.parent))["shut/a.mp4"][0] == "already there"
+
+
 def test_one_at_a_time(inbox: Path, make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.ingest.desk.WAIT_SECONDS", 0.1)
     make_video("one.mp4")
