@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import contextlib
+import errno
 import gzip
 import io
 import lzma
@@ -76,7 +77,8 @@ def unpack(archive: Path, into: Path, *, members: int, gib: float) -> list[Path]
             else:
                 _untar(archive, intake)
         except (*DAMAGE, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:  # bzip2 says damage without one
+            # bzip2 says damage without a number; a zip that leads to a place before its start is an invalid argument.
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
                 raise
             raise ArchiveError(archive, f"is damaged, or no zip or tar ({error})", "get it again") from error
         if not intake.written:
@@ -93,7 +95,7 @@ def _is_zip(path: Path) -> bool:
 def _unzip(archive: Path, intake: Intake) -> None:
     with zipfile.ZipFile(archive) as opened:
         for info in opened.infolist():
-            if "\0" in info.orig_filename:
+            if "\0" in info.orig_filename or not info.filename:
                 raise intake.refuse("its name cannot be printed", info.orig_filename)
             if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise intake.refuse("is a link or a device", info.filename)

@@ -187,6 +187,21 @@ def test_a_name_with_a_zero_byte_is_not_cut_there(tmp_path: Path) -> None:
     assert refused(tmp_path / "hostile", "a.avi\0.exe").startswith("its name cannot be printed")
 
 
+def test_a_zip_whose_directory_leads_nowhere_or_names_nothing(tmp_path: Path) -> None:
+    pack_zip(tmp_path / "a", {"a.avi": b"a"})
+    data = (tmp_path / "a").read_bytes()
+    entry = data.index(b"PK\x01\x02")
+    before = bytearray(data)
+    struct.pack_into("<I", before, data.index(b"PK\x05\x06") + 16, entry + 2**20)
+    (tmp_path / "a").write_bytes(before)  # where its directory begins: every place is a negative one
+    assert refused(tmp_path / "a").startswith("is damaged, or no zip or tar")
+    nameless = bytearray(data[:entry] + data[entry : entry + 46] + data[entry + 46 + len("a.avi") :])
+    struct.pack_into("<H", nameless, entry + 28, 0)
+    struct.pack_into("<I", nameless, nameless.index(b"PK\x05\x06") + 12, 46)
+    (tmp_path / "a").write_bytes(nameless)
+    assert refused(tmp_path / "a").startswith("its name cannot be printed")
+
+
 @pytest.mark.parametrize("kind", ["zip", "bzip2", "lzma", "tar.gz", "tar.xz", "tar"])
 def test_limits_on_bytes_and_members(tmp_path: Path, kind: str) -> None:
     archive, zeros = tmp_path / "bomb", bytes(2**20)
