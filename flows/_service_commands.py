@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,9 +29,10 @@ def up(
 
     with the_project() as root:
         addresses = Addresses(prefect_port, mlflow_port)
+        inboxes = _inboxes(root)
         places = start(root, addresses, _say)
         sys.stdout.write(
-            f"Prefect  {addresses.prefect}\nMLflow   {addresses.mlflow}\nlogs     {places.logs}\n"
+            f"Prefect  {addresses.prefect}\nMLflow   {addresses.mlflow}\nlogs     {places.logs}\n{inboxes}"
             "It runs until rushes down; rushes status says how it goes.\n"
         )
 
@@ -74,4 +76,22 @@ def serve(prefect_port: PrefectPort = 4200) -> None:
     from flows._service.alone import serve as run
 
     with the_project() as root:
+        sys.stdout.write(_inboxes(root))
+        sys.stdout.flush()
         run(root, prefect_port, _say)
+
+
+def _inboxes(root: Path) -> str:
+    """Where new footage may be put, a line each; the folders are made. One that cannot be used is said: others can."""
+    from tasks import params
+    from tasks.ingest import Desk
+
+    lines = []
+    for name, setting in params.load(root / "params.yaml").inboxes.items():
+        try:
+            Desk(root, name, setting).check()
+        except ValueError as error:
+            _say(f"inbox {name}: {error}")
+        else:
+            lines.append(f"inbox    {setting.inbox}, to {setting.footage}\n")
+    return "".join(lines)

@@ -55,7 +55,7 @@ def make_project(folder: Path) -> Path:
     folder.mkdir(parents=True)
     for name, text in {
         "dvc.yaml": "stages: {}\n",
-        "params.yaml": "{}\n",
+        "params.yaml": "rendered: {}\ndatasets: {}\nrecipes: {}\nreport: {}\n",
         "jobs.py": JOBS,
         "prefect.yaml": DEPLOYED,
     }.items():
