@@ -25,6 +25,7 @@ from tasks import locks, params
 from tasks.exits import UnreachableError
 from tasks.ingest import Desk, RemoteFile, Row, Unit, is_url
 from tasks.ingest.batches import batches
+from tasks.ingest.books import shown
 from tasks.ingest.desk import WAIT_SECONDS
 from tasks.ingest.fetching import News, dealt_with, fetch, missing, news
 
@@ -66,7 +67,7 @@ def take_batch(desk: Desk, units: list[Unit], versions: dict[str, str], what: st
     try:
         return desk.take(units, versions), ""
     except locks.BusyError as error:
-        rows = [Row(unit.path, "waiting", reason=str(error)) for unit in units]
+        rows = [Row(shown(unit.path), "waiting", reason=str(error)) for unit in units]
         return rows, str(error)
 
 
@@ -171,8 +172,8 @@ def _take_all(desk: Desk) -> tuple[list[Row], list[str]]:
             waiting |= {row.file for row in done if row.state == "waiting"}
         else:
             waiting |= {unit.path for unit in batch}
-    told = {row.file for row in rows}
-    rows += [Row(path, "waiting", reason="still being copied") for path in sorted(waiting) if path and path not in told]
+    left = {shown(path) for path in waiting} - {row.file for row in rows} - {""}
+    rows += [Row(name, "waiting", reason="still being copied") for name in sorted(left)]
     dealt_with(desk, [file for file in found.files if file.path not in absent], waiting)
     return rows, [said] if said else []
 
@@ -191,7 +192,7 @@ def _fetch_all(desk: Desk) -> tuple[News, list[Row]]:
             assert isinstance(error, BaseException), error
             raise error
         told = {row.file for row in rows}
-        lost = [path for path in missing(desk, batch) if path not in told]
+        lost = [name for name in map(shown, missing(desk, batch)) if name not in told]
         rows += [Row(path, "not fetched", reason=str(error)) for path in lost]
     return found, rows
 
@@ -216,7 +217,8 @@ def _version(desk: Desk) -> list[str]:
 
 
 def _named(paths: list[str]) -> str:
-    return paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+    first = shown(paths[0])  # a server takes no bytes that are no text
+    return first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"
 
 
 def _table(desk: Desk, rows: list[Row]) -> None:

@@ -88,7 +88,8 @@ class Books:
 
     def refuse(self, refused: Collection[Refusal], settled: Collection[str] = ()) -> None:
         """Add to `rejects.csv`, and to the ledger; rows of `settled` paths are taken out."""
-        rows = {path: row for path, row in self.refusals().items() if path not in set(settled)}
+        before, gone = self.refusals(), set(settled)
+        rows = {path: row for path, row in before.items() if path not in gone}
         for row in refused:
             rows[row.path] = row
             line = {
@@ -99,12 +100,13 @@ class Books:
                 "time": row.time,
             }
             self.write_line(line)
-        self._write_rejects(rows)
+        if rows != before:
+            self._write_rejects(rows)
 
     def keep_refusals(self, paths: Collection[str]) -> None:
         """Take out the rows of what is in the inbox no more."""
         rows = self.refusals()
-        kept = {path: row for path, row in rows.items() if path.partition("!")[0] in paths}
+        kept = {path: row for path, row in rows.items() if path in paths}
         if kept != rows:
             self._write_rejects(kept)
 

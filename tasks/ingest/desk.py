@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,18 @@ WAIT_SECONDS = 60.0
 SHOWN = 3
 CHANGED = "it changed while it was looked at"
 VERSION_STEPS = ("add", "commit", "push")
+
+
+@dataclass
+class _Noted:
+    """For `rejects.csv`, which is written once for all units of a `take`: there may be thousands of either."""
+
+    refused: list[Refusal] = field(default_factory=list)
+    settled: list[str] = field(default_factory=list)
+
+    def refuse(self, unit: Unit, name: str, reason: str) -> Row:
+        self.refused.append(Refusal(name, reason, unit.bytes, unit.stamp, books.now()))
+        return Row(name, "refused", "", unit.bytes, reason)
 
 
 @dataclass(frozen=True)
@@ -128,7 +140,9 @@ class Desk:
             if shelf.recover(self.books):
                 self.owe()
             on_shelf = shelf.Shelf(self.footage)
-            rows = [row for one in seen for row in self._deal_with(one, on_shelf, versions or {})]
+            noted = _Noted()
+            rows = [row for one in seen for row in self._deal_with(one, on_shelf, versions or {}, noted)]
+            self.books.refuse(noted.refused, noted.settled)
         shutil.rmtree(self.folder / "unpacked", ignore_errors=True)
         return rows
 
@@ -143,19 +157,23 @@ class Desk:
         except ValueError as error:  # a folder without permission in it, say: one unit must not keep the others waiting
             return Examined(unit, reason=str(error))
 
-    def _deal_with(self, one: Examined, on_shelf: shelf.Shelf, versions: dict[str, str]) -> list[Row]:
+    def _deal_with(self, one: Examined, on_shelf: shelf.Shelf, versions: dict[str, str], noted: _Noted) -> list[Row]:
         name = shown(one.unit.path)
         if one.gone:
             return [Row(name, "waiting", reason=one.reason or CHANGED)]
         if one.reason:
-            return [self._refuse(one.unit, name, one.reason)]
+            return [noted.refuse(one.unit, name, one.reason)]
         rows = [self._take(piece, on_shelf, versions) for piece in one.pieces]
-        if not one.archive:
-            self.books.refuse([], settled=[name] if rows[0].state in ("taken", "already there") else [])
-            return rows
-        return rows + self._close(one, name, rows)
+        if one.archive:
+            return rows + self._close(one, name, rows, noted)
+        (row,) = rows
+        if row.state == "refused":
+            noted.refuse(one.unit, name, row.reason)
+        elif row.state != "waiting":
+            noted.settled.append(name)
+        return rows
 
-    def _close(self, one: Examined, name: str, rows: Sequence[Row]) -> list[Row]:
+    def _close(self, one: Examined, name: str, rows: Sequence[Row], noted: _Noted) -> list[Row]:
         """An archive whose pieces were dealt with: it goes when everything in it is on the shelf, else it stays."""
         path = self.inbox / one.unit.path
         if any(row.state == "waiting" for row in rows) or arrivals.stamp(path) != one.unit.stamp:
@@ -163,15 +181,15 @@ class Desk:
         others = [Row(f"{name}!{member}", "refused", reason=reason) for member, reason in one.left]
         left = [row for row in [*rows, *others] if row.state == "refused"]
         if left:
-            some = "; ".join(f"{row.file.partition('!')[2]} ({row.reason})" for row in left[:SHOWN])
+            some = "; ".join(f"{row.file.removeprefix(f'{name}!')} ({row.reason})" for row in left[:SHOWN])
             more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
-            self._refuse(one.unit, name, f"taken but for {some}{more}; remove it, or pack it anew")
+            noted.refuse(one.unit, name, f"taken but for {some}{more}; remove it, or pack it anew")
             return others
         try:
             path.unlink()
         except OSError as error:
             return [Row(name, "waiting", reason=f"taken, but cannot be removed ({error.strerror or error})")]
-        self.books.refuse([], settled=[name])
+        noted.settled.append(name)
         self.books.write_line({
             "from": self._from(one.unit.path), "to": None, "bytes": one.unit.bytes, "time": books.now(),
             "reason": f"unpacked: {len(rows)} taken or there already",
@@ -184,7 +202,8 @@ class Desk:
             target = twin or on_shelf.free(piece.place)
             to = target.relative_to(self.project).as_posix()
             if twin and piece.unit.folder and shelf.tree_sha256(twin) != shelf.tree_sha256(piece.origin):
-                return self._refuse(piece.unit, piece.name, f"the frames of {to}, with other files beside them")
+                reason = f"the frames of {to}, with other files beside them"
+                return Row(piece.name, "refused", "", piece.unit.bytes, reason)
             if not twin:
                 self.owe()
             line = self._line(piece, to, twin is not None, versions.get(piece.unit.path))
@@ -206,11 +225,6 @@ class Desk:
         }  # fmt: skip
         line |= {"same_as": to} if twin else {}
         return line | ({"version": version} if version else {})
-
-    def _refuse(self, unit: Unit, name: str, reason: str) -> Row:
-        if "!" not in name:  # a member stands under its archive
-            self.books.refuse([Refusal(name, reason, unit.bytes, unit.stamp, books.now())])
-        return Row(name, "refused", "", unit.bytes, reason)
 
     def _from(self, path: str) -> str:
         return f"{self.books.inbox}/{shown(path)}"

@@ -30,8 +30,7 @@ class News:
 def news(desk: Desk, listed: Sequence[RemoteFile]) -> News:
     """Sort a listing. What is larger than allowed is refused by its stated size."""
     seen, found, at = desk.books.seen(), News(), time.time()
-    places = {shown(str(p)) for file in listed for p in (PurePosixPath(file.path), *PurePosixPath(file.path).parents)}
-    desk.books.keep_refusals(places)
+    desk.books.keep_refusals({place for file in listed for place in _places(file)})
     for file in listed:
         settled = file.changed_seconds is None or at - file.changed_seconds >= desk.setting.settle_seconds
         if arrivals.hidden(file.path) or seen.get(file.path) == file.version:
@@ -86,11 +85,9 @@ def fetch(desk: Desk, files: Sequence[RemoteFile]) -> list[Row]:
 
 def dealt_with(desk: Desk, files: Sequence[RemoteFile], waiting: Collection[str]) -> None:
     """Note files that need not be fetched again: they are here, and neither they nor their folders wait."""
-    done = {}
-    for file in files:
-        places = {str(place) for place in (PurePosixPath(file.path), *PurePosixPath(file.path).parents)}
-        if places.isdisjoint(waiting):
-            done[file.path] = file.version
+    names = [shown(name) for name in waiting]
+    held = {name[:end] for name in names for end, c in enumerate(f"{name}!") if c == "!"}  # a member holds its archive
+    done = {file.path: file.version for file in files if held.isdisjoint(_places(file))}
     if done:
         desk.books.see(done)
 
@@ -98,3 +95,9 @@ def dealt_with(desk: Desk, files: Sequence[RemoteFile], waiting: Collection[str]
 def missing(desk: Desk, files: Sequence[RemoteFile]) -> list[str]:
     """Which of them are not here."""
     return [file.path for file in files if not (desk.inbox / file.path).is_file()]
+
+
+def _places(file: RemoteFile) -> list[str]:
+    """A file and the folders that it lies in, as tables call them."""
+    path = PurePosixPath(file.path)
+    return [shown(str(place)) for place in (path, *path.parents)]

@@ -249,6 +249,31 @@ def test_a_file_that_kills_who_opens_it_is_refused_in_the_end(
     assert take_all(desk)["deadly.mp4"][0] == "already there"
 
 
+def test_names_that_look_like_members_and_names_that_no_table_holds(
+    inbox: Path, make_video: MakeVideo, tmp_path: Path
+) -> None:
+    make_video("one.mp4", 5)
+    (inbox / "help!.mp4").write_bytes(b"\0 no film")
+    with zipfile.ZipFile(inbox / "wow!.zip", "w") as packed:
+        packed.write(tmp_path / "one.mp4", "-rf!.mp4")
+        packed.writestr("bad!.mp4", b"\0 no film")
+    for name in ("line\nfeed.mp4", os.fsdecode(b"caf\xe9.mp4")):
+        shutil.copy(tmp_path / "one.mp4", inbox / name)
+    desk = make_desk(inbox.parent.parent)
+    bad = "not a video that can be read (Invalid data found when processing input)"
+    names = "its name holds characters no table can; rename it"
+    assert take_all(desk) == {
+        "help!.mp4": ("refused", "", bad), "wow!.zip!-rf!.mp4": ("taken", "wow!/-rf!.mp4", ""),
+        "wow!.zip!bad!.mp4": ("refused", "", bad), "line\\nfeed.mp4": ("refused", "", names),
+        "caf\\xe9.mp4": ("refused", "", names),
+    }  # fmt: skip
+    assert take_all(desk) == {}
+    assert {path: row.reason for path, row in desk.books.refusals().items()} == {
+        "help!.mp4": bad, "line\\nfeed.mp4": names, "caf\\xe9.mp4": names,
+        "wow!.zip": f"taken but for bad!.mp4 ({bad}); remove it, or pack it anew",
+    }  # fmt: skip
+
+
 def test_what_nobody_may_read_keeps_nothing_else_waiting(
     inbox: Path, make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -121,6 +121,15 @@ def test_http_fetches_each_file_once_whole_and_again_when_it_changed(
     assert (server.folder / "a.mp4").is_file()
 
 
+def test_what_waits_is_fetched_again(tmp_path: Path) -> None:
+    desk = make_desk(tmp_path, "memory://none")
+    listed = [remote.RemoteFile(path, path, 1, "v", None) for path in
+              ("wow!.zip", "a.zip", "done.zip", "walk/1.png", "line\nfeed.mp4", "z.mp4")]  # fmt: skip
+    waiting = {"wow!.zip!x!.mp4", "a.zip!b.mp4", "walk", "line\\nfeed.mp4"}  # a member of an archive: all of it
+    fetching.dealt_with(desk, listed, waiting)
+    assert desk.books.seen() == {"done.zip": "v", "z.mp4": "v"}
+
+
 def test_http_single_file_limits_and_refusals(server: Server, tmp_path: Path, make_video: MakeVideo) -> None:
     make_video("served/a.mp4", 5)
     one = make_desk(tmp_path / "one", server.url + "a.mp4", largest_file_gib=1e-7)
