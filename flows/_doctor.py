@@ -114,6 +114,7 @@ def _graph() -> Iterator[Finding]:
 def _store() -> Iterator[Finding]:
     from flows._dvc import project_root
     from tasks import tracking
+    from tasks.tracking.store import shown
 
     project_root()  # elsewhere the look alone would make a store
     try:
@@ -121,7 +122,7 @@ def _store() -> Iterator[Finding]:
     except UnreachableError as error:
         yield "wrong", str(error)
         return
-    yield "fine", f"{tracking.tracking_uri()}: {len(listed)} model version(s)"
+    yield "fine", f"{shown(tracking.tracking_uri())}: {len(listed)} model version(s)"
 
 
 _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {

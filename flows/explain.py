@@ -13,6 +13,7 @@ from tasks import tracking
 from tasks.tracking.explain import Told
 from tasks.tracking.explain import explain as ask
 from tasks.tracking.origin import CHANGES, STATE
+from tasks.tracking.store import shown
 
 
 def explain(root: Path, model: str) -> Told:
@@ -69,7 +70,7 @@ def _rebuild(root: Path, cache: Path, about: dict[str, Any]) -> list[str]:
     lines = [f"git worktree add --detach ../{'../' * below.count('/')}{shlex.quote(name)} {code['commit']}"]
     lines.append(f"cd ../{'../' * below.count('/')}{shlex.quote(name)}")
     if code["changes_kept"]:
-        store = shlex.quote(tracking.tracking_uri())
+        store = shlex.quote(shown(tracking.tracking_uri()))
         get = f"mlflow artifacts download --run-id {run} --artifact-path {STATE}/{CHANGES} --dst-path ."
         lines += [f"MLFLOW_TRACKING_URI={store} {get}", f"git apply {CHANGES}"]
     if below:

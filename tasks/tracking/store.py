@@ -51,6 +51,13 @@ def tracking_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}{local}"
 
 
+def shown(uri: str) -> str:
+    """The store's address as people may see it: without the password, if it holds one."""
+    parts = urlsplit(uri)
+    name, _, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{name.partition(':')[0]}:...@{host}").geturl() if ":" in name else uri
+
+
 def prepare() -> None:
     """Settle MLflow's own settings; before it is imported. What the user has set stays."""
     for key, value in _SETTINGS.items():
@@ -78,8 +85,8 @@ def unanswered(error: BaseException) -> bool:
 
 def _away(uri: str) -> str:
     return (
-        f"the tracking store {uri} does not answer; start it, or correct MLFLOW_TRACKING_URI, or unset it to use the"
-        " project's own store"
+        f"the tracking store {shown(uri)} does not answer; start it, or correct MLFLOW_TRACKING_URI, or unset it to"
+        " use the project's own store"
     )
 
 
@@ -110,7 +117,7 @@ def connected(uri: str) -> Iterator[MlflowClient]:
             raise UnreachableError(f"{_away(uri)} ({error!s:.200})") from error
         if "s3://" in str(error):
             raise artifacts.in_words(error) from error
-        raise ValueError(f"the tracking store {uri} refused: {error!s:.400}") from error
+        raise ValueError(f"the tracking store {shown(uri)} refused: {error!s:.400}") from error
     except SQLAlchemyError as error:
         raise UnreachableError(f"{_away(uri)} ({error!s:.200})") from error
     except artifacts.errors() as error:

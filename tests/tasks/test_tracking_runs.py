@@ -151,6 +151,14 @@ def test_a_training_of_other_settings_is_another_run_and_ends_the_abandoned_one(
     assert [run.info.status for run in _runs(uri)[before:]] == ["KILLED", "FAILED"]
 
 
+def test_the_address_of_a_store_is_shown_without_its_password() -> None:
+    assert store.shown("postgresql://kim:pa:ss@db.example.org:5432/mlflow") == (
+        "postgresql://kim:...@db.example.org:5432/mlflow"
+    )
+    for uri in ("sqlite:////srv/mlflow.db", "http://127.0.0.1:5000", "https://kim@example.org/"):
+        assert store.shown(uri) == uri
+
+
 def test_a_live_training_is_left_alone(tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     with RunLogger(_start(tmp_path)) as logger:
