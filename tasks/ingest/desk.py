@@ -14,12 +14,11 @@ from tasks import files, locks, media
 from tasks.ingest import arrivals, books, remote, shelf
 from tasks.ingest.arrivals import Arrivals, Unit
 from tasks.ingest.books import Books, Refusal, Row, shown
-from tasks.ingest.examine import Examined, Piece, examine
+from tasks.ingest.examine import SHOWN, Examined, Piece, examine
 from tasks.ingest.openings import DIED, Openings
 from tasks.params import Inbox
 
 WAIT_SECONDS = 60.0
-SHOWN = 3
 CHANGED = "it changed while it was looked at"
 VERSION_STEPS = ("add", "commit", "push")
 
@@ -139,7 +138,7 @@ class Desk:
         with locks.footage(self.project, WAIT_SECONDS):
             if shelf.recover(self.books):
                 self.owe()
-            on_shelf = shelf.Shelf(self.footage)
+            on_shelf = shelf.Shelf(self.footage, self.inbox)
             noted = _Noted()
             rows = [row for one in seen for row in self._deal_with(one, on_shelf, versions or {}, noted)]
             self.books.refuse(noted.refused, noted.settled)

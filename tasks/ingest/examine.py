@@ -86,6 +86,8 @@ def _piece(root: Path, unit: Unit, place: str, name: str) -> Piece | str:
     path = root / unit.path
     if unit.folder and (links := [p.name for p in path.rglob("*") if p.is_symlink()]):
         return f"holds a symbolic link ({shown(links[0])}); put the file itself there"
+    if unit.folder and (names := [shown(p.name) for p in path.rglob("*") if shown(p.name) != p.name]):
+        return f"holds a name with characters that no table can hold ({names[0]}); rename it"
     if not unit.folder and path.suffix.lower() in arrivals.TABLES:
         reason = _table_fault(path)
         return reason or Piece(root, unit, place, name, "table", files.sha256_of(path))

@@ -35,9 +35,13 @@ class ChangedError(Exception):
 
 
 class Shelf:
-    """A footage folder, as it is while `data/state/footage.lock` is held."""
+    """A footage folder, as it is while `data/state/footage.lock` is held.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        inbox: a link in the folder to what lies here is no copy of it.
+    """
+
+    def __init__(self, folder: Path, inbox: Path) -> None:
         self.folder = folder
         self._by_bytes: dict[int, list[Path]] = defaultdict(list)
         self._identities: dict[Path, str] = {}
@@ -45,6 +49,8 @@ class Shelf:
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
                 path = Path(place) / name
+                if path.is_symlink() and path.resolve().is_relative_to(inbox.resolve()):
+                    continue
                 if not name.startswith(".") and path.is_file():
                     self._by_bytes[path.stat().st_size].append(path)
 
@@ -156,6 +162,8 @@ def _move(origin: Path, target: Path, copy: Path, sha256: str) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
+        if not os.access(origin.parent, os.W_OK):  # what cannot be removed here would be copied at every run
+            raise PermissionError(errno.EACCES, "no permission to remove it from the inbox") from None
         _copy(origin, copy)
         if tree_sha256(copy) != (sha256 or tree_sha256(origin)):
             raise ChangedError(str(origin)) from None
