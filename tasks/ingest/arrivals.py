@@ -11,24 +11,22 @@ Whole means: neither written to nor created for so many seconds, and open for wr
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import os
-import signal
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tasks import listing, mot, sequences
+from tasks.ingest import writers
 
 TABLES = frozenset({".csv", ".xlsx"})
 PARTIAL_SUFFIXES = frozenset({
     ".part", ".partial", ".crdownload", ".download", ".opdownload", ".filepart", ".aria2", ".tmp", ".temp", ".!ut",
     ".!qb", ".swp", ".lock",
 })  # fmt: skip
-_UNLEASABLE = {errno.EAGAIN, errno.EWOULDBLOCK}
+MOST_AHEAD_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,8 @@ def find(inbox: Path, settle_seconds: float, held: Collection[str] = ()) -> Arri
         held: paths known to be incomplete, whether or not they are there.
     """
     found = Arrivals()
-    _Look(inbox, settle_seconds, frozenset(held), time.time(), found).folder("")
+    leases = writers.file_system(inbox) not in writers.LEASELESS
+    _Look(inbox, settle_seconds, frozenset(held), time.time(), leases, found).folder("")
     found.units.sort(key=lambda unit: unit.path)
     found.waiting = sorted(set(found.waiting))
     return found
@@ -102,6 +101,7 @@ class _Look:
     settle_seconds: float
     held: frozenset[str]
     now: float
+    leases: bool
     found: Arrivals
 
     def folder(self, rel: str) -> None:
@@ -182,34 +182,15 @@ class _Look:
         place = self.inbox / path
         if path in self.held or any(place.with_name(place.name + s).exists() for s in (".part", ".aria2")):
             return False
-        seen = place.lstat()
-        # Copies with the original's times are told by ctime; a clock that runs ahead must not hold a file for ever.
-        changed = max(t for t in (seen.st_mtime, seen.st_ctime, 0.0) if t <= self.now + 1)
-        return self.now - changed >= self.settle_seconds and not being_written(place)
-
-
-def being_written(path: Path) -> bool:
-    """Whether a process of this machine has a file open for writing, where the kernel and the file system can tell.
-
-    A read lease is given to nobody as long as there is a writer.
-    """
-    if not hasattr(fcntl, "F_SETLEASE"):
-        return False
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-    except OSError:
-        return False
-    try:
-        # Who opens it for writing within these microseconds waits for us, and we are told by a signal: not by SIGIO,
-        # which ends a process.
-        fcntl.fcntl(handle, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    except OSError as error:
-        return error.errno in _UNLEASABLE
-    finally:
-        os.close(handle)
-    return False
+        if self.settle_seconds > 0:
+            seen = place.lstat()
+            # Copies with the original's times are told by ctime, which a server whose clock is ahead sets too; a clock
+            # that was wrong by more must not hold a file for ever, nor a camera's of another time zone, in mtime.
+            times = [(seen.st_mtime, 1), (seen.st_ctime, MOST_AHEAD_SECONDS), (0.0, 0)]
+            changed = max(seconds for seconds, ahead in times if seconds <= self.now + ahead)
+            if self.now - changed < self.settle_seconds:
+                return False
+        return not (self.leases and writers.being_written(place))
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -18,7 +19,7 @@ import numpy as np
 import pytest
 
 from tasks import files, locks
-from tasks.ingest import Desk, Unit, find
+from tasks.ingest import Desk, Unit, find, writers
 from tasks.ingest.books import Refusal
 from tasks.params import Inbox
 from tests.conftest import MakeVideo
@@ -247,6 +248,64 @@ def test_a_file_that_kills_who_opens_it_is_refused_in_the_end(
     monkeypatch.setattr(module, "examine", examine)
     os.utime(inbox / "deadly.mp4", (1, 1))
     assert take_all(desk)["deadly.mp4"][0] == "already there"
+
+
+def test_a_link_to_the_inbox_is_no_copy_of_what_lies_there(inbox: Path, make_video: MakeVideo, tmp_path: Path) -> None:
+    make_video("one.mp4", 5)
+    project = inbox.parent.parent
+    (project / "data/footage/new").mkdir(parents=True)
+    (project / "data/footage/new/linked.mp4").symlink_to(inbox / "one.mp4")
+    shutil.copy(tmp_path / "one.mp4", inbox / "one.mp4")
+    write_frames(inbox / "walk", 2)
+    (inbox / "walk" / os.fsdecode(b"caf\xe9.txt")).write_text("of a name that DVC cannot record")
+    assert take_all(make_desk(project)) == {
+        "one.mp4": ("taken", "one.mp4", ""),
+        "walk": ("refused", "", r"holds a name with characters that no table can hold (caf\xe9.txt); rename it"),
+    }
+    assert (project / "data/footage/new/one.mp4").read_bytes() == (tmp_path / "one.mp4").read_bytes()
+
+
+def test_across_file_systems_nothing_is_copied_that_cannot_be_removed(
+    inbox: Path, make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_video("one.mp4", 5)
+    shutil.copy(tmp_path / "one.mp4", inbox / "one.mp4")
+
+    def rename(*_: Any) -> None:
+        raise OSError(errno.EXDEV, "another file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", rename)
+        patch.setattr(os, "access", lambda path, mode: not (Path(path) == inbox and mode == os.W_OK))
+        done = take_all(make_desk(inbox.parent.parent))
+    reason = "cannot be moved (no permission to remove it from the inbox); it is tried again"
+    assert done == {"one.mp4": ("waiting", "", reason)}
+    assert tree(inbox.parent / "footage") == {}
+
+
+def test_a_servers_clock_and_a_servers_leases(
+    inbox: Path, make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_video("one.mp4", 5)
+    shutil.copy(tmp_path / "one.mp4", inbox / "one.mp4")
+    os.utime(inbox / "one.mp4", (2**32, 2**32))  # a camera's clock: no reason to wait
+    at, device = (inbox / "one.mp4").stat().st_ctime, inbox.stat().st_dev
+    waits = {}
+    for behind in (-11, 0, 30, 3500, 3700):  # our clock, as against the one that wrote
+        monkeypatch.setattr(time, "time", lambda behind=behind: at - behind)
+        waits[behind] = bool(find(inbox, 10).waiting)
+    assert waits == {-11: False, 0: True, 30: True, 3500: True, 3700: False}
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
+        f"36 22 {os.major(device)}:{os.minor(device)} / /mnt/a\\040b rw shared:9 - nfs4 server:/a rw,vers=4.2\n"
+    )
+    assert writers.file_system(inbox, mounts) == "nfs4"
+    assert writers.file_system(inbox, tmp_path / "none") == ""
+    with (inbox / "one.mp4").open("ab"):
+        assert find(inbox, 0).waiting == ["one.mp4"]
+        monkeypatch.setattr(writers, "file_system", lambda folder: "nfs4")
+        assert find(inbox, 0).waiting == []
 
 
 def test_names_that_look_like_members_and_names_that_no_table_holds(
