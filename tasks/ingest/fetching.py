@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +28,8 @@ class News:
 
 def news(desk: Desk, listed: Sequence[RemoteFile]) -> News:
     """Sort a listing. What is larger than allowed is refused by its stated size."""
-    seen, found, at = desk.books.seen(), News(), time.time()
+    seen, found, at, refused = desk.books.seen(), News(), time.time(), desk.books.refusals()
+    too_large: list[Refusal] = []
     desk.books.keep_refusals({place for file in listed for place in _places(file)})
     for file in listed:
         settled = file.changed_seconds is None or at - file.changed_seconds >= desk.setting.settle_seconds
@@ -41,11 +41,13 @@ def news(desk: Desk, listed: Sequence[RemoteFile]) -> News:
             reason = (
                 f"{file.bytes / GIB:.1f} GiB is more than largest_file_gib {desk.setting.largest_file_gib:g} allows"
             )
-            desk.books.refuse([Refusal(shown(file.path), reason, file.bytes, file.version, now())])
-            desk.books.see({file.path: file.version})
-            found.rows.append(Row(shown(file.path), "refused", "", file.bytes, reason))
+            row = refused.get(shown(file.path))
+            if row is None or (row.reason, row.stamp) != (reason, file.version):  # not `seen`: the limit may be raised
+                too_large.append(Refusal(shown(file.path), reason, file.bytes, file.version, now()))
+                found.rows.append(Row(shown(file.path), "refused", "", file.bytes, reason))
         else:
             found.files.append(file)
+    desk.books.refuse(too_large)
     return found
 
 
@@ -75,7 +77,7 @@ def fetch(desk: Desk, files: Sequence[RemoteFile]) -> list[Row]:
         except ValueError as error:
             rows.append(Row(shown(file.path), "not fetched", reason=str(error)))
         except OSError as error:  # a name that this file system cannot hold, beside others that it can
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno in remote.FULL:
                 raise
             rows.append(Row(shown(file.path), "not fetched", reason=f"cannot be written ({error.strerror or error})"))
     if failed:

@@ -7,6 +7,7 @@ Keys come from the environment (`AWS_*`, `GOOGLE_APPLICATION_CREDENTIALS`, `~/.n
 from __future__ import annotations
 
 import email.utils
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 from tasks.exits import UnreachableError
 
+FULL = (errno.ENOSPC, errno.EDQUOT)  # of this machine's disk
 MOST_PAGES, MOST_FILES = 10_000, 1_000_000
 ETAGS = ("ETag", "etag", "md5Hash", "Content-MD5", "generation", "VersionId")
 TIMES = ("LastModified", "last_modified", "Last-Modified", "mtime", "modified", "updated", "timeModified", "created")
@@ -70,6 +72,7 @@ def fetch(inbox: str, file: RemoteFile, into: Path, largest_bytes: float) -> Non
     Raises:
         VanishedError: it went or changed meanwhile.
         ValueError, UnreachableError: as in `list_files`; a ValueError also where it is larger than allowed.
+        OSError: it cannot be written here.
     """
     into.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".rushes-fetching-", dir=into.parent)
@@ -210,6 +213,8 @@ def _saying(what: str) -> Iterator[None]:
     except refusals as error:
         raise ValueError(f"{what}: access is denied ({error}); set the keys in the environment") from error
     except failures as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise  # here, not there
         status = getattr(error, "status", None) or getattr(error.__cause__, "status", None)
         if status in (401, 403):
             raise ValueError(f"{what}: access is denied (HTTP {status}); set the keys in ~/.netrc") from error

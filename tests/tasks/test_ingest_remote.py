@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import resource
 import shutil
 import threading
 from collections import Counter
@@ -136,7 +138,10 @@ def test_http_single_file_limits_and_refusals(server: Server, tmp_path: Path, ma
     assert take_all(one) == {"a.mp4": ("refused", "0.0 GiB is more than largest_file_gib 1e-07 allows")}
     assert take_all(one) == {}
     assert server.asked["/a.mp4"] == 0
-    assert take_all(make_desk(tmp_path / "two", server.url + "a.mp4")) == {"a.mp4": ("taken", "")}
+    assert take_all(make_desk(tmp_path / "one", server.url + "a.mp4")) == {
+        "a.mp4": ("taken", "")
+    }  # the limit is raised
+    assert one.books.refusals() == {}
     with pytest.raises(ValueError, match=r"nothing/ does not exist"):
         remote.list_files(server.url + "nothing/")
     server.faults = {"/": ["403", "500"]}
@@ -191,3 +196,19 @@ def test_s3(tmp_path: Path, make_video: MakeVideo, monkeypatch: pytest.MonkeyPat
     finally:
         server.stop()
     assert [unit.path for unit in find(tmp_path / "project/data/footage/new", 0).units] == ["dance/a.mp4"]
+
+
+def test_a_full_disk_is_not_a_broken_network(server: Server, tmp_path: Path) -> None:
+    (server.folder / "a.mp4").write_bytes(bytes(2**20))
+    desk = make_desk(tmp_path / "project", server.url)
+    found = fetching.news(desk, remote.list_files(desk.setting.inbox))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(remote, "FULL", (errno.EFBIG,))  # the nearest to a full disk that a test can have
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, limits[1]))
+        try:
+            with pytest.raises(OSError, match="File too large"):
+                fetching.fetch(desk, found.files)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(desk.inbox.iterdir()) == []
