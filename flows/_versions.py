@@ -33,7 +33,8 @@ def require_own(root: Path, footage: str, name: str) -> None:
                 f"inboxes.{name}.footage is {footage}, but the stage {stage} writes {out} and would remove what is put"
                 " there; name a folder that no stage writes, such as data/footage/new"
             )
-    if (root / f"{footage}.dvc").is_file() and not (root / footage).exists():
+    there = root / footage
+    if (root / f"{footage}.dvc").is_file() and not (there.exists() and any(there.iterdir())):  # or a disk not mounted
         raise ValueError(
             f"{footage} is versioned, but not here: adding to it now would make a version without what it holds;"
             f" bring it back first: dvc pull {footage}.dvc"

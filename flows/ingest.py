@@ -110,16 +110,17 @@ def ingest(inbox: str | None = None, project: Path | None = None) -> dict[str, A
     Raises:
         ValueError: no project, no such inbox, or a setting that cannot be.
         UnreachableError: an inbox cannot be reached. The other inboxes were served before.
+        OSError: an inbox cannot be read, or a disk is full. The other inboxes were served before.
     """
     root = _dvc.project_root(project)
     known = params.load(root / "params.yaml")
     desks = [Desk(root, name, known.inbox(name)) for name in ([inbox] if inbox else sorted(known.inboxes))]
     results: dict[str, Any] = {}
-    failed: list[ValueError | UnreachableError] = []
+    failed: list[ValueError | UnreachableError | OSError] = []
     for desk in desks:
         try:
             results[desk.name] = _serve(desk)
-        except (ValueError, UnreachableError) as error:
+        except (ValueError, UnreachableError, OSError) as error:
             get_run_logger().error(f"{desk.name}: {error}")
             failed.append(error)
     if failed:

@@ -146,6 +146,9 @@ def test_where_nothing_may_be_put(service: Path, prefect: None, tmp_path: Path) 
     (service / "data/footage/new.dvc").write_text("outs:\n- path: new\n  md5: 0.dir\n")
     with pytest.raises(ValueError, match=r"bring it back first: dvc pull data/footage/new\.dvc"):
         run(service)
+    (service / "data/footage/new").mkdir()
+    with pytest.raises(ValueError, match=r"bring it back first: dvc pull data/footage/new\.dvc"):
+        run(service)
     assert (service / "data/inbox/a.mp4").is_file()
 
 
