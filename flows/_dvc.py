@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,8 +117,10 @@ def _order(root: Path, dag: nx.DiGraph, recipes: Iterable[str] | None) -> list[s
 
 def plan(root: Path, recipes: Iterable[str] | None = None) -> list[Planned]:
     """Which stages would run, and why: what DVC finds changed, and all that follows from it."""
-    changed: dict[str, Any] = json.loads(_dvc(root, "status", "--json") or "{}")
-    dag = graph(root)
+    with ThreadPoolExecutor(1) as beside:  # a second each
+        drawn = beside.submit(graph, root)
+        changed: dict[str, Any] = json.loads(_dvc(root, "status", "--json") or "{}")
+        dag = drawn.result()
     runs: set[str] = set()
     planned = []
     for stage in _order(root, dag, recipes):

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from flows import _dvc
-from tasks import params, tracking
-from tasks.files import write_json
+from tasks import modelio, params, tracking
+from tasks.files import read_json, sha256_of, write_json
 
 ROUNDS = 3  # the champion may change while it is judged
 
@@ -28,6 +28,25 @@ def promote(root: Path, recipe: str, version: str, *, anyway: bool = False) -> t
     return decision
 
 
+def standing(root: Path, recipe: str) -> dict[str, Any] | None:
+    """The recipe's record, where publishing again would change nothing; None where it might.
+
+    So it is when what lies here is the champion in the registry as it is now, by weights and evaluation: whatever the
+    rules, there is nothing to decide. It takes two questions to the store instead of a dozen.
+    """
+    noted = root / "data" / "registry" / f"{recipe}.json"
+    if not noted.is_file():
+        return None
+    run, evaluation = (_dvc.outputs(root, f"{stage}@{recipe}")[0] for stage in ("train", "evaluate"))
+    metrics, record = read_json(evaluation / "metrics.json"), tracking.registry_record(recipe)
+    held, weights = record["challenger"], sha256_of(run / modelio.WEIGHTS)
+    if held is None or record["champion_version"] != record["challenger_version"] or record != read_json(noted):
+        return None
+    judged = (metrics["weights_sha256"], metrics["evaluation_sha256"])
+    same = (held["weights_sha256"], held["evaluation_sha256"]) == judged and judged[0] == weights
+    return record if same else None
+
+
 def write_record(root: Path, recipe: str) -> dict[str, Any]:
     """`data/registry/<recipe>.json`, which the report reads, from the registry as it is; returns it."""
     record = tracking.registry_record(recipe)
@@ -37,7 +56,7 @@ def write_record(root: Path, recipe: str) -> dict[str, Any]:
 
 def _judge_on_todays_clips(root: Path, name: str, versions: list[str]) -> bool:
     """Whether all of the versions have scores on the clips that lie here, and one of them got it now."""
-    from tasks import evaluate, modelio  # torch, which takes as long as all the rest of a run that finds nothing to do
+    from tasks import evaluate  # torch, which takes as long as all the rest of a run that finds nothing to do
     from tasks.clips import ClipDataset
 
     recipe = params.load(root / "params.yaml").recipe(name)

@@ -32,6 +32,8 @@ def publish_recipe(root: Path, recipe: str) -> dict[str, Any]:
     """
     run, evaluation = (_dvc.outputs(root, f"{stage}@{recipe}")[0] for stage in ("train", "evaluate"))
     tracking.deliver_pending(root / "data" / "state")  # what a training could not tell the store at the time
+    if (record := _promotion.standing(root, recipe)) is not None:
+        return record
     lineage = {**tracking.lineage(), "flow_run_id": str(flow_run.id or "none")}
     registered = tracking.register(recipe, run, evaluation, lineage, root / "dvc.lock")
     _promotion.promote(root, recipe, registered.version)

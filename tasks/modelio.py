@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import models
-from models import VideoModel
 from tasks.files import read_json, replacing, sha256_of, write_json
+
+if TYPE_CHECKING:
+    from models import VideoModel
 
 WEIGHTS = "weights.safetensors"
 DESCRIPTION = "model.json"
@@ -64,6 +65,8 @@ def load_run(run: Path) -> VideoModel:
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
+
+    import models  # and torch: who only reads what stands beside the weights does not wait for it
 
     description = description_of(run)
     config = {key: tuple(v) if isinstance(v, list) else v for key, v in description["config"].items()}
