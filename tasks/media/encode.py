@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
+import os
 import subprocess
 import tempfile
 import threading
@@ -48,6 +50,7 @@ def encode_video(
 
     Raises:
         ValueError: no frame, a frame of another shape or dtype, or ffmpeg's own words when it fails.
+        OSError: the disk is full.
     """
 
     def command(height_px: int, width_px: int, output: Path) -> list[str]:
@@ -69,7 +72,7 @@ def pour(
         packed: turns frames, made even in height and width, into the bytes that are given; None: their own.
 
     Raises:
-        ValueError: as `encode_video`.
+        ValueError, OSError: as `encode_video`.
     """
     iterator = iter(frames)
     first = next(iterator, None)
@@ -91,7 +94,10 @@ def pour(
                 process.kill()
             process.wait()
         if process.returncode != 0:
-            raise ValueError(f"ffmpeg could not write {path} (exit {process.returncode}); it said: {_last_words(log)}")
+            said = f"ffmpeg could not write {path} (exit {process.returncode}); it said: {_last_words(log)}"
+            if os.strerror(errno.ENOSPC) in said:
+                raise OSError(errno.ENOSPC, said)
+            raise ValueError(said)
 
 
 def _feed(
