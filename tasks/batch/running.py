@@ -45,7 +45,7 @@ class Summary:
     absent: dict[str, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)  # met now, one a source: neither its nor the machine's fault
     later: list[str] = field(default_factory=list)  # what stopped a source for now, one each
-    state: str = ""  # of footage, model, settings and results: equal for equal tables
+    state: str = ""  # of batch, model, settings and results: equal for equal tables
     changed: bool = False  # whether anything was done, removed or written
 
 
@@ -61,11 +61,11 @@ def run(run: Run, listed: Listing, tell: Tell = lambda *_: None) -> Summary:
     there = run.folder / "sources"
     there.mkdir(parents=True, exist_ok=True)
     for unfinished in there.glob(".*"):
-        shutil.rmtree(unfinished)
+        _remove(unfinished)
     known = Known(run.folder / NAME)
     records, jobs = _sorted_out(run, listed, known)
+    summary.removed = _remove_others(run, listed, records, known)
     summary.kept = sum(REJECT not in record for record in records.values())
-    summary.removed = _remove_others(there, listed, records)
     later: list[new_footage.Reject] = []
     for number, (job, record) in enumerate(worked(run, jobs), 1):
         what = "done"
@@ -110,18 +110,23 @@ def _sorted_out(run: Run, listed: Listing, known: Known) -> tuple[dict[str, Reco
     return records, jobs
 
 
-def _remove_others(there: Path, listed: Listing, records: dict[str, Record]) -> int:
-    """Remove results that belong to no source any more. Those of a place that is away stay: it may be a disk that is
-    not mounted."""
+def _remove_others(run: Run, listed: Listing, records: dict[str, Record], known: Known) -> int:
+    """Remove results that belong to no source any more. Those of what is away stay, as it may be a disk that is not
+    mounted; they count where they are right."""
     now, removed = {found.id for found in listed.found}, 0
-    for folder in sorted(path for path in there.iterdir() if path.name not in now):
+    for folder in sorted(path for path in (run.folder / "sources").iterdir() if path.name not in now):
         record = results.read(folder)
         if record is not None and any(_below(record["path"], name) for name in listed.absent):
-            records[folder.name] = record
+            if results.whole(folder, run.about, known) is not None:
+                records[folder.name] = record
             continue
-        shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
+        _remove(folder)
         removed += 1
     return removed
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() else path.unlink()  # a file: what some desktops leave where they look
 
 
 def _below(path: str, name: str) -> bool:
@@ -130,7 +135,8 @@ def _below(path: str, name: str) -> bool:
 
 
 def _state(run: Run, records: Sequence[Record], rejects: Sequence[new_footage.Reject]) -> str:
-    told = [tables.LAYOUT, run.about, run.batch.anomaly_deviations, [r["seal"] for r in records], list(rejects)]
+    own = [run.name, list(run.batch.footage), run.about, run.batch.anomaly_deviations]
+    told = [tables.LAYOUT, *own, [r["seal"] for r in records], list(rejects)]
     return files.sha256_of_bytes(json.dumps(told, sort_keys=True).encode())
 
 
