@@ -16,11 +16,12 @@ from typing import Any
 from tasks import files, media, new_footage
 from tasks.batch import kinds
 from tasks.batch.known import Known, signature
-from tasks.batch.sources import Found
+from tasks.batch.sources import Found, stutter_of
 
 RESULT = "result.json"
 REJECT, LATER = "reject", "later"  # keys: why there is no result; why there is none yet
 WORKER, FAULT = "worker", "fault"  # stages of rejects: its worker died; neither footage nor machine is to blame
+CHANGED = "changed while it was read; the next run takes it"
 HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # a disk for no other source either
 Record = dict[str, Any]
 
@@ -48,7 +49,7 @@ def read(folder: Path) -> Record | None:
     try:
         record = json.loads((folder / RESULT).read_text(encoding="utf-8"))
         seal = record.pop("seal")
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return record | {"seal": seal} if seal == _seal(record) else None
 
@@ -102,30 +103,36 @@ class _Worker:
         try:
             if job.of["weights_sha256"] != self.model.weights_sha256:
                 raise OSError(errno.ESTALE, f"{self.model.uri} holds other weights than the registry says")
-            self._unchanged(job.found)
+            if _changed(job.found):
+                return {LATER: CHANGED}
             with files.replacing_folder(job.folder) as folder:
                 row, notes = kinds.make(self.model, job.found, job.of["settings"], folder)
-                self._unchanged(job.found)
+                if _changed(job.found):
+                    raise BlockingIOError(CHANGED)
                 made = {path.name: files.sha256_of(path) for path in sorted(folder.iterdir())}
                 own = {"source": job.found.id, "path": job.found.path, "sha256": job.found.source.sha256}
                 told = {"about": kinds.about(self.model, job.of["settings"]), "files": made, "notes": notes}
                 record = _sealed(job.of | told | {"row": own | row})
                 files.write_json(folder / RESULT, record)
         except media.MediaError as error:
+            if (stutter := stutter_of(error)) is not None or _changed(job.found):
+                return {LATER: str(stutter or CHANGED)}
             return write_reject(job, self.model.kind, error.reason)
         except new_footage.TooShortError as error:
             return write_reject(job, self.model.kind, str(error))
         except OSError as error:
             if error.errno in HOPELESS:
                 raise
-            return {LATER: f"{type(error).__name__}: {error}"}
+            return {LATER: str(error)}
         return record
 
-    @staticmethod
-    def _unchanged(found: Found) -> None:
-        """Raise an OSError if the files are not those that were hashed."""
-        if signature(found.files) != found.signature:
-            raise OSError(errno.EAGAIN, "changed while it was read; the next run takes it")
+
+def _changed(found: Found) -> bool:
+    """Whether the files are not those that were hashed."""
+    try:
+        return signature(found.files) != found.signature
+    except (OSError, media.MediaError):
+        return True
 
 
 def _sealed(record: Record) -> Record:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,11 @@ from tasks.batch.known import Known
 
 STAGE = "footage"  # of rejects that no model has seen
 READ_AS = 1  # raise it when probing or hashing changes: what is known is then read again
+UNREAD = "cannot be read"  # so begins the reason where the file system is to blame, not the footage
+STUTTERS = {  # of a disk or a network: they say nothing of the footage
+    errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENODEV, errno.ENXIO,
+    errno.ENOTCONN, errno.ECONNRESET, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +45,8 @@ class Found:
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """Sources and rejects by path; `absent` are the named places with nothing in them, each with the reason."""
+    """Sources and rejects by path; `absent` are the named places with nothing in them and what the file system would
+    not give, each with the reason."""
 
     found: list[Found]
     rejects: list[new_footage.Reject]
@@ -67,6 +74,8 @@ def look(named: Sequence[str], project: Path, known: Known) -> Listing:
                 found.setdefault(each.root / each.source.path, each)
             elif each not in rejects:
                 rejects.append(each)
+                if each["reason"].startswith(UNREAD):
+                    absent[each["path"]] = each["reason"]
         if nothing:
             absent[name] = "holds no footage"
     ordered = sorted(found.values(), key=lambda each: each.path)
@@ -109,7 +118,16 @@ def _told(path: Path, candidate: listing.Candidate) -> dict[str, Any]:
     try:
         return footage.content(path, candidate)
     except media.MediaError as error:
+        if (stutter := stutter_of(error)) is not None:
+            raise stutter from error
         return {"reason": error.reason, "whole": error.path == path, "inside": error.path.name}
+
+
+def stutter_of(error: media.MediaError) -> OSError | None:
+    """What the disk or the network did, where that is what ended the reading."""
+    cause = error.__cause__
+    number = getattr(cause, "errno", None)
+    return OSError(number, f"{error.reason} ({cause})") if number in STUTTERS else None
 
 
 def _id(shown: str, sha256: str) -> str:
