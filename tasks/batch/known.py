@@ -19,6 +19,7 @@ from typing import Any
 from tasks import files
 
 NAME = "known.json"
+SAVE_EVERY_SECONDS = 60.0  # while files are read: whoever is stopped does not begin at the first again
 FRESH_SECONDS = 2.0  # a file changed so shortly before may change again within one tick of its file system's clock
 
 
@@ -45,6 +46,7 @@ class Known:
         self.path = path
         self._before = _read(path)
         self._now: dict[str, dict[str, Any]] = {}
+        self._saved_seconds = time.monotonic()
         self.seen: dict[str, str] = {}  # by key: the signature of the files that a value is of
 
     def value(self, key: str, paths: Iterable[Path], make: Callable[[], Any]) -> Any:
@@ -64,6 +66,8 @@ class Known:
                 return value
             entry = {"signature": seen, "value": value}
         self._now[key] = entry
+        if time.monotonic() - self._saved_seconds >= SAVE_EVERY_SECONDS:
+            self._write(self._before | self._now)
         return entry["value"]
 
     def sha256(self, path: Path) -> str:
@@ -72,8 +76,12 @@ class Known:
 
     def save(self) -> None:
         """Keep what was asked for since it was opened, and forget the rest."""
-        if self._now != self._before:
-            files.write_text(self.path, json.dumps(self._now, sort_keys=True))
+        if self._now != _read(self.path):
+            self._write(self._now)
+
+    def _write(self, entries: dict[str, dict[str, Any]]) -> None:
+        files.write_text(self.path, json.dumps(entries, sort_keys=True))
+        self._saved_seconds = time.monotonic()
 
 
 def _fresh(paths: Iterable[Path]) -> bool:
