@@ -64,14 +64,14 @@ class Run:
 
 
 def worked(run: Run, jobs: Sequence[Job]) -> Iterator[tuple[Job, Record]]:
-    """What becomes of every job, as it becomes known. One whose worker died is tried once more, alone, at the end: the
-    machine may have been short of memory, or somebody ended the process."""
+    """What becomes of every job, as it becomes known. One whose worker died, or had no memory, is tried once more, alone,
+    at the end: the machine may have been short of it, or somebody ended the process."""
     if not jobs:
         return
     dead: list[Job] = []
     load = _loading(run)
     for answer in _stream(run, load, jobs, run.workers):
-        if answer.died:
+        if answer.died or (answer.fault is not None and answer.fault.type == MemoryError.__name__):
             dead.append(answer.item)
         else:
             yield answer.item, _record(answer)
@@ -113,5 +113,5 @@ def _record(answer: parallel.Answer[Job, Record]) -> Record:
         assert answer.result is not None
         return answer.result
     if answer.fault.errno in results.HOPELESS:
-        raise OSError(answer.fault.errno, answer.fault.message)
+        raise OSError(answer.fault.errno, answer.fault.message.removeprefix(f"[Errno {answer.fault.errno}] "))
     return results.write_reject(answer.item, FAULT, str(answer.fault))
