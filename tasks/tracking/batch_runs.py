@@ -93,6 +93,7 @@ def log_batch(
 
         experiment = experiment_id(client, uri)
         found = client.search_runs([experiment], f"tags.`{STATE}` = '{state}'", max_results=1)
+        said: Mapping[str, str] = found[0].data.params if found else {}
         if found:
             info = found[0].info
         else:
@@ -100,7 +101,8 @@ def log_batch(
             info = client.create_run(experiment, tags=own, run_name=f"batch {name}").info
         run_id = str(info.run_id)
         told = [Metric(k, float(v), info.start_time, 0) for k, v in metrics.items() if math.isfinite(v)]
-        client.log_batch(run_id, metrics=told, params=[Param(k, v) for k, v in parameters.items()])
+        new = [Param(k, v) for k, v in parameters.items() if k not in said]  # the store changes none, such as executor
+        client.log_batch(run_id, metrics=told, params=new)
         for path in artifacts:
             client.log_artifact(run_id, str(path), "batch")
         client.set_terminated(run_id)
