@@ -7,6 +7,7 @@ resolve each alias once > look at the footage > one model after the other > tabl
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -38,7 +39,11 @@ class BatchFailedError(RuntimeError):
         self.exit_code = exit_code
 
 
-@flow(name="batch", flow_run_name="batch {name}")
+def _run_name() -> str:
+    return f"batch {flow_run.parameters['name'] or 'all'}"
+
+
+@flow(name="batch", flow_run_name=_run_name)
 def batch(
     name: str | None = None,
     project: Path | None = None,
@@ -68,7 +73,7 @@ def batch(
     names = list(known.batches) if name is None else [name]
     chosen = {each: known.batch(each) for each in names}
     rows: list[dict[str, Any]] = []
-    failed: list[str] = []
+    failed: list[_Failed] = []
     with contextlib.chdir(root):  # where the tracking store is looked for
         for each, settings in chosen.items():
             own = settings if executor is None else settings.model_copy(update={"executor": executor})
@@ -76,11 +81,20 @@ def batch(
             rows += done
             failed += wrong
     if failed:
-        raise BatchFailedError(failed, BAD_INPUT if all("fault" not in reason for reason in failed) else 1)
+        code = BAD_INPUT if not any(each.fault for each in failed) else 1
+        raise BatchFailedError([each.reason for each in failed], code)
     return rows
 
 
-def _batch(root: Path, name: str, settings: params.Batch, retry: bool) -> tuple[list[dict[str, Any]], list[str]]:
+@dataclasses.dataclass(frozen=True)
+class _Failed:
+    """What could not be done; `fault`: for no reason that whoever set up the batch could mend."""
+
+    reason: str
+    fault: bool = False
+
+
+def _batch(root: Path, name: str, settings: params.Batch, retry: bool) -> tuple[list[dict[str, Any]], list[_Failed]]:
     """Every model of one batch: a row each, and what went wrong."""
     from tasks.batch.known import NAME, Known
     from tasks.batch.lock import BusyError, held
@@ -98,7 +112,10 @@ def _batch(root: Path, name: str, settings: params.Batch, retry: bool) -> tuple[
             progress().line(str(error))
             return [{"batch": name, "model": model.uri, "busy": str(error)} for model in found], failed
         known = Known(home / name / NAME)
-        listed = look(settings.footage, root, known)
+        try:
+            listed = look(settings.footage, root, known)
+        except ValueError as error:
+            return [], [*failed, _Failed(f"batch {name}: {error}")]
         if found:
             known.save()
         for place, reason in listed.absent.items():
@@ -113,7 +130,7 @@ def _batch(root: Path, name: str, settings: params.Batch, retry: bool) -> tuple[
     return rows, failed
 
 
-def _pinned(name: str, models: tuple[str, ...]) -> tuple[list[Pinned], list[str]]:
+def _pinned(name: str, models: tuple[str, ...]) -> tuple[list[Pinned], list[_Failed]]:
     """The versions that are used from here on, each once; and what there is no version of."""
     found: dict[str, Pinned] = {}
     failed = []
@@ -122,7 +139,7 @@ def _pinned(name: str, models: tuple[str, ...]) -> tuple[list[Pinned], list[str]
             version = resolve(model)
             found.setdefault(version.uri, version)
         except ValueError as error:
-            failed.append(f"batch {name}: {model}: {error}")
+            failed.append(_Failed(f"batch {name}: {model}: {error}"))
     return list(found.values()), failed
 
 
@@ -153,18 +170,18 @@ def _run(root: Path, name: str, settings: params.Batch, model: Pinned, retry: bo
     return Run(name, settings, model, root / HOME, settings.executor, count, tracking.load, retry)
 
 
-def _used(run: Run, listed: Listing, failed: list[str]) -> Summary | None:
+def _used(run: Run, listed: Listing, failed: list[_Failed]) -> Summary | None:
     """One model; what goes wrong with it does not keep the next one from its work."""
     from tasks.parallel import WorkerError
 
     try:
         summary: Summary = use(run.name, run.model.recipe, _Work(run, listed))
     except (ValueError, WorkerError) as error:
-        kind = "fault: " if isinstance(error, WorkerError) else ""
-        failed.append(f"batch {run.name}: {run.model.uri}: {kind}{error}")
+        fault = isinstance(error, WorkerError)
+        failed.append(_Failed(f"batch {run.name}: {run.model.uri}: {'fault: ' * fault}{error}", fault))
         progress().end(f"{run.name}: {run.model.recipe} version {run.model.version}", "failed")
         return None
-    failed += [f"batch {run.name}: {run.model.uri}: fault on {fault}" for fault in summary.faults]
+    failed += [_Failed(f"batch {run.name}: {run.model.uri}: fault on {said}", True) for said in summary.faults]
     return summary
 
 
