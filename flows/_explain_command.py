@@ -108,10 +108,10 @@ def _show(about: dict[str, Any]) -> None:
 
 
 def _decisions(told: dict[str, Any]) -> dict[str, Any]:
-    rows = {
-        e["at"]: f"champion from version {e['before'] or 'none'} to {e['after']} ({e['how']}, by {e['by']}): {e['why']}"
-        for e in told["history"]
-    }
+    rows: dict[str, str] = {}
+    for e in told["history"]:
+        words = f"champion from version {e['before'] or 'none'} to {e['after']} ({e['how']}, by {e['by']}): {e['why']}"
+        rows[e["at"]] = f"{rows[e['at']]}; then {words}" if e["at"] in rows else words  # of one second
     return rows | {name: value for name, value in told.items() if name != "history"}
 
 

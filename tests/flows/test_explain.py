@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 
 import models
 from flows import _cache, _replay
+from flows._explain_command import _decisions
 from flows.explain import explain
 from flows.publish import publish_recipe
 from tasks import tracking
@@ -124,11 +125,9 @@ def _place(project: Path, path: str) -> Path:
     return _cache.place(project / ".dvc/cache", held[path])
 
 
-def _replay_json(project: Path, rushes: Rushes, expect: int = 0) -> dict:
-    return json.loads(rushes(project, "explain", MODEL, "--replay", "--json", expect=expect)[0])["replay"]
-
-
-def test_its_figures_come_out_again_whatever_became_of_the_working_tree(project: Path, rushes: Rushes) -> None:
+def test_its_figures_come_out_again_whatever_became_of_the_working_tree_and_the_cache(
+    project: Path, rushes: Rushes
+) -> None:
     metrics = json.loads((project / EVALUATION).read_text())
     _blobs.git(project, "checkout", "-q", "--", "tasks/metrics.py")
     (project / "tasks/evaluate/__init__.py").write_text("raise SystemExit('the working tree was evaluated')\n")
@@ -136,15 +135,6 @@ def test_its_figures_come_out_again_whatever_became_of_the_working_tree(project:
     (project / "params.yaml").write_text(_blobs.PARAMS.replace("bootstrap_samples: 100", "bootstrap_samples: 7"))
     for folder in ("footage/blobs", "frames/blobs", "clips/blobs", "runs/tiny", "evaluation/tiny"):
         shutil.rmtree(project / "data" / folder)
-    before = _untouched(project)
-    done = _replay_json(project, rushes)
-    assert (done["outcome"], done["differences"], done["environment"]) == ("equal", [], [])
-    assert done["figures"] == done["equal"] == len(_replay.leaves(metrics)) > 100
-    assert _untouched(project) == before
-    assert not (project / "data/state/replays/workshop").exists()
-
-
-def test_damaged_and_missing_data_are_named_and_fetched_where_there_is_a_remote(project: Path, rushes: Rushes) -> None:
     weights, listing = _place(project, "weights.safetensors"), "data/runs/tiny/weights.safetensors"
     shutil.copytree(project / ".dvc/cache/files", project / "data/dvc-store/files")
     kept = weights.read_bytes()
@@ -158,18 +148,37 @@ def test_damaged_and_missing_data_are_named_and_fetched_where_there_is_a_remote(
     with pytest.raises(_replay.NotReplayableError, match=f"not in DVC's cache any more: {listing}; .* has no remote"):
         _replay.replay(project, told, 0.0, print)
     remote = "['remote \"store\"']\n    url = ../data/dvc-store\n"  # relative to the file that says it
-    config = (project / ".dvc/config").read_text().replace("[core]", "[core]\n    remote = store") + remote
-    (project / ".dvc/config").write_text(config)
-    # What was logged is looked at, too: one figure a little other than it was, another quite.
-    logged = project / f"data/mlflow/artifacts/{told.about['run']['run_id']}/artifacts/lineage/metrics.json"
+    config = (project / ".dvc/config").read_text()
+    (project / ".dvc/config").write_text(config.replace("[core]", "[core]\n    remote = store") + remote)
+    before = {**_untouched(project), str(weights): hashlib.sha256(kept).hexdigest()}
+    done = json.loads(rushes(project, "explain", MODEL, "--replay", "--json")[0])["replay"]
+    assert (done["outcome"], done["differences"], done["environment"]) == ("equal", [], [])
+    assert done["figures"] == done["equal"] == len(_replay.leaves(metrics)) > 100
+    assert _untouched(project) == before
+    assert not (project / "data/state/replays/workshop").exists()
+
+
+def test_other_figures_than_were_logged_are_shown(
+    project: Path, rushes: Rushes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One a little other than it was, another quite; the evaluation itself is not run once more."""
+    run_id = explain(project, MODEL).about["run"]["run_id"]
+    logged = project / f"data/mlflow/artifacts/{run_id}/artifacts/lineage/metrics.json"
     values = json.loads(logged.read_text())
+    now = _replay.leaves(values)
     values["answers"]["model"]["log_loss"]["value"] *= 1 + 1e-7
     values["clips"] += 1
     logged.write_text(json.dumps(values))
-    done = _replay_json(project, rushes, expect=1)
-    assert weights.read_bytes() == kept
-    assert (done["outcome"], done["different"], done["close"]) == ("different", 1, 1)
-    assert [row["figure"] for row in done["differences"]] == ["clips", "answers.model.log_loss.value"]
+    ended = {"environment": ["numpy 1 then, 2 now"], "seconds": 1.5}
+    monkeypatch.setattr(_replay, "replay", lambda _, told, near, __: _replay.compare(told.figures, now, near) | ended)
+    said, error = rushes(project, "explain", MODEL, "--replay", expect=1)
+    lines = [line.split() for line in said[said.index("Replay, 1.5 s") :].splitlines()]
+    assert " ".join(lines[1]) == "another environment: numpy 1 then, 2 now"
+    assert " ".join(lines[2]).startswith(f"{len(now)} figures: 1 different, 1 within the tolerance of 1e-05 (relative)")
+    clips = now["clips"]
+    assert lines[4] == ["clips", str(clips + 1), str(clips), f"{1 / (clips + 1):.1e}"]
+    assert (lines[5][0], lines[5][-1]) == ("answers.model.log_loss.value", "1.0e-07")
+    assert f"1 of {len(now)} figures of {MODEL} came out different" in error
 
 
 def test_one_that_is_interrupted_leaves_nothing(project: Path, environment: dict[str, str]) -> None:
@@ -252,3 +261,16 @@ def test_what_differs_of_the_environment_is_named() -> None:
     assert _replay.environment_differences(then, now) == [
         "gpu None then, H100 now", "torch 2.12.0 then, 2.13.0 now", "numpy 2.4.6 then, not installed now",
     ]  # fmt: skip
+
+
+def test_two_changes_of_champion_in_one_second_are_both_told() -> None:
+    both = {"at": "2026-01-01T00:00:00+00:00", "by": "kim@desk", "why": "so"}
+    moved = [
+        {**both, "before": None, "after": "3", "how": "outside"},
+        {**both, "before": "3", "after": "1", "how": "rollback"},
+    ]
+    assert _decisions({"history": moved, "promoted": "true"}) == {
+        "2026-01-01T00:00:00+00:00": "champion from version none to 3 (outside, by kim@desk): so; then champion from"
+        " version 3 to 1 (rollback, by kim@desk): so",
+        "promoted": "true",
+    }
