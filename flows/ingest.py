@@ -142,10 +142,12 @@ def _serve(desk: Desk) -> dict[str, Any]:
             said += _version(desk)
     except locks.BusyError as error:
         said.append(str(error))
-    for row in rows:
+    for row in rows[:MOST_ROWS]:
         logger.info(
             f"{row.file}: {row.state}{f', {row.to}' if row.to else ''}{f' ({row.reason})' if row.reason else ''}"
         )
+    if len(rows) > MOST_ROWS:
+        logger.info(f"and {len(rows) - MOST_ROWS} more")
     for line in said:
         logger.info(f"{desk.name}: {line}")
     counts = Counter(row.state for row in rows)
