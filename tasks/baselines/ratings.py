@@ -161,8 +161,8 @@ def ridge(train_ND: Floats, score_N: Floats, test_MD: Floats) -> tuple[Floats, f
     """Ridge regression: the score of every test row, float64 (M,), and the alpha it was fitted with.
 
     Features are standardised on the training rows; one that does not vary there is left out. Alpha is the one of
-    `ALPHAS` with the least squared error of the training rows, each left out in turn, or of many a twentieth; of equals,
-    the smallest. Fewer than three rows, or no feature that varies: the training mean, and None.
+    `ALPHAS` with the least squared error of the training rows, each left out in turn, or of many a twentieth; of
+    equals, the smallest. Fewer than three rows, or no feature that varies: the training mean, and None.
     """
     from sklearn.linear_model import Ridge
     from sklearn.model_selection import KFold, LeaveOneOut, cross_val_score
