@@ -103,7 +103,9 @@ def push(root: Path, footage: str) -> str:
     Raises:
         VersionError: the remote cannot be reached, or refuses.
     """
-    remote = _run(root, [sys.executable, "-m", "dvc", "config", "core.remote"], check=False)
+    from dvc.config import Config
+
+    remote = Config(dvc_dir=str(root / ".dvc")).get("core", {}).get("remote")
     if not remote:
         return "not pushed: no default remote is configured"
     _run(root, [sys.executable, "-m", "dvc", "push", "--quiet", f"{footage}.dvc"])
