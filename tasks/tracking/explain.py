@@ -166,7 +166,8 @@ def _decisions(tags: dict[str, str]) -> dict[str, Any]:
         key.removeprefix("rushes."): value for key, value in sorted(tags.items())
         if key.startswith("rushes.") and key not in _TOLD and not key.startswith((history.KEY, judged.KEY))
     }  # fmt: skip
-    return {"history": [json.loads(tags[key]) for key in sorted(tags) if key.startswith(history.KEY)], **others}
+    moves = sorted((key for key in tags if key.startswith(history.KEY)), key=history.order)
+    return {"history": [json.loads(tags[key]) for key in moves], **others}
 
 
 def _date(milliseconds: int | None) -> str | None:

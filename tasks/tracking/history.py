@@ -51,9 +51,24 @@ class Entry:
 
 
 def entry(
-    turn: int, place: int, before: str | None, after: str, how: How, why: str, figures: dict[str, Any] | None = None
+    entries: Sequence[Entry],
+    turn: int,
+    before: str | None,
+    after: str,
+    how: How,
+    why: str,
+    figures: dict[str, Any] | None = None,
 ) -> Entry:
-    return Entry(before, after, how, why, who(), now(), figures or {}, f"{KEY}{turn:08d}.{place}")
+    """The one behind `entries`, also where the turns' numbers began anew: somebody has deleted their model."""
+    last, place = order(entries[-1].key) if entries else (0, 0)
+    number, place = (turn, 0) if turn > last else (last, place + 1)
+    return Entry(before, after, how, why, who(), now(), figures or {}, f"{KEY}{number:08d}.{place}")
+
+
+def order(key: str) -> tuple[int, int]:
+    """Turn and place in it, of an entry's key."""
+    turn, place = key.removeprefix(KEY).split(".")
+    return int(turn), int(place)
 
 
 def now() -> str:
@@ -64,7 +79,8 @@ def now() -> str:
 def read(client: MlflowClient, full: str) -> list[Entry]:
     """Oldest first, with what was meant and not done."""
     tags = client.get_registered_model(full).tags
-    return [Entry(**json.loads(tags[key]), key=key) for key in sorted(tags) if key.startswith(KEY)]
+    keys = sorted((key for key in tags if key.startswith(KEY)), key=order)
+    return [Entry(**json.loads(tags[key]), key=key) for key in keys]
 
 
 def write(client: MlflowClient, full: str, told: Entry) -> None:
@@ -95,7 +111,7 @@ def settle(client: MlflowClient, full: str, turn: int, strayed: Entry | None = N
         champion = known
     if champion is not None and champion != known:
         why = "the alias was moved by other means" if entries else "it was champion when this history began"
-        outside = entry(turn, 0, known, champion, "outside", why)
+        outside = entry(entries, turn, known, champion, "outside", why)
         write(client, full, outside)
         entries.append(complete(client, full, outside))
     return entries, champion

@@ -184,8 +184,9 @@ def _in_turn(full: str, plan: Callable[[_Place], tuple[Told, _Move | None]]) -> 
                     finished = [e for e in entries if strayed is not None and e.key == strayed.key]
                     if finished and told is not None:
                         return told, finished[0]  # by whoever had the turn after us
-                    told, move = plan(_Place(client, turn, full, entries, champion))
-                    return told, None if move is None else _move(client, full, turn, champion, move)
+                    place = _Place(client, turn, full, entries, champion)
+                    told, move = plan(place)
+                    return told, None if move is None else _move(place, move)
             except _LostError as lost:
                 strayed, trouble = lost.meant, str(lost)
             except turns.TurnLostError as lost:
@@ -193,8 +194,10 @@ def _in_turn(full: str, plan: Callable[[_Place], tuple[Told, _Move | None]]) -> 
     raise UnreachableError(f"the tracking store is too slow to move an alias: {trouble}; try again")
 
 
-def _move(client: MlflowClient, full: str, turn: turns.Turn, champion: str | None, move: _Move) -> Entry:
-    meant = history.entry(turn.number, 1, champion, move.after, move.how, move.why, move.figures)
+def _move(place: _Place, move: _Move) -> Entry:
+    client, full, turn = place.client, place.full, place.turn
+    words = (move.after, move.how, move.why, move.figures)
+    meant = history.entry(place.entries, turn.number, place.champion, *words)
     history.write(client, full, meant)
     turn.require(to_move=True)
     client.set_registered_model_alias(full, CHAMPION, move.after)

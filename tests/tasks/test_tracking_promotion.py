@@ -172,6 +172,17 @@ def test_versions_that_were_deleted_are_gone_back_past(store: str) -> None:
     assert _champion("holes") == "1"
 
 
+def test_a_history_goes_on_where_somebody_tidied_up_the_turns(store: str) -> None:
+    for value in (30.0, 31.0):
+        tracking.promote("tidied", make_version("tidied", metrics(value)))
+    client().delete_registered_model(turns.MODEL)
+    expected = [(None, "1", "promote"), ("1", "2", "promote")]
+    for back, (after, before) in enumerate((("1", "2"), ("2", "1")) * 6):
+        _ = tracking.promote("tidied", "2", anyway=True) if back % 2 else tracking.rollback("tidied")
+        expected.append((before, after, "by hand" if back % 2 else "rollback"))
+    assert _chain("tidied") == expected
+
+
 def test_who_got_no_answer_keeps_the_turn_until_what_was_asked_can_no_more_happen(
     store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
