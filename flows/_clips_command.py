@@ -31,10 +31,9 @@ def clips(
 
     footage, out = footage.absolute(), out.absolute()
     with in_project():
-        found = serving.clips_of(tracking.load(tracking.resolve(model)), footage, stride_frames)
-    chosen = found.clips[:most]
-    serving.write(chosen, out)
-    _tables.show(found.rows()[:most], as_json)
+        found = serving.clips_of(tracking.load(tracking.resolve(model)), footage, stride_frames, most)
+    serving.write(found.clips, out)
+    _tables.show(found.rows(), as_json)
     if not as_json:
-        shape = " x ".join(map(str, chosen.shape))
+        shape = " x ".join(map(str, found.clips.shape))
         sys.stdout.write(f"\nClips: {out} (uint8, {shape}: clips, frames, rows, columns, channels)\n")

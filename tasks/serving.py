@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ class SourceClips:
         return [{"clip": clip, "first_frame": frame, "first_seconds": seconds} for clip, (frame, seconds) in places]
 
 
-def clips_of(model: Model, path: Path, stride_frames: int | None = None) -> SourceClips:
+def clips_of(model: Model, path: Path, stride_frames: int | None = None, most: int | None = None) -> SourceClips:
     """Every clip of one video, image strip or frame folder, as `model` and a server of it take them.
 
     A model that rates gets the subclips that `rushes predict` rates; any other gets windows of its length over the
@@ -56,6 +57,7 @@ def clips_of(model: Model, path: Path, stride_frames: int | None = None) -> Sour
 
     Args:
         stride_frames: from clip to clip, in frames at the model's spacing; None: as in its data set.
+        most: only so many clips, the first ones; the rest of the source is not read. None: all.
 
     Raises:
         ValueError: there is not exactly one source at `path`, it cannot be used, or the stride is not possible; the
@@ -71,15 +73,20 @@ def clips_of(model: Model, path: Path, stride_frames: int | None = None) -> Sour
         why = "; ".join(reject["reason"] for reject in rejects) or f"it holds {len(found)} sources; name one of them"
         raise ValueError(f"{path}: {why}")
     root, source = found[0]
+    batches: list[new_footage.Batch] = []
     try:
-        batches = list(_batches(model, root, source, stride_frames))
+        with contextlib.closing(_batches(model, root, source, stride_frames)) as made:
+            for batch in made:
+                batches.append(batch)
+                if most is not None and sum(len(clip_BTHWC) for _, _, clip_BTHWC in batches) >= most:
+                    break
     except (media.MediaError, new_footage.TooShortError) as error:
         raise ValueError(f"{path}: {error.reason if isinstance(error, media.MediaError) else error}") from error
-    clips = np.concatenate([clip_BTHWC for _, _, clip_BTHWC in batches])
+    clips = np.concatenate([clip_BTHWC for _, _, clip_BTHWC in batches])[:most]
     return SourceClips(
         source.path,
-        tuple(frame for frames, _, _ in batches for frame in frames),
-        tuple(second for _, seconds, _ in batches for second in seconds),
+        tuple(frame for frames, _, _ in batches for frame in frames)[:most],
+        tuple(second for _, seconds, _ in batches for second in seconds)[:most],
         clips if model.kind == "regress" else clips[:, list(model.inputs)],
     )
 

@@ -34,7 +34,6 @@ SIDES = {"height_px": 32, "width_px": 32, "crop_height_px": None, "crop_width_px
 SUBCLIPS = {"count": 2, "seconds": 0.24, "start_seconds": 0.04, "snap": "none"}
 MODELS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {  # architecture, config, what else is said of it
     "gru": ("gru_autoencoder", SMALL | NARROW, {}),
-    "volume": ("conv3d_autoencoder", SMALL | NARROW, {}),
     "between": ("pix2pix", {"variant": "article", "height_px": 24, "width_px": 24, "width": 4}, {}),
     "actions": ("c3d", {**SIDES, "channels": 1, "base_channels": 4, "features": 8, "labels": ("bend", "run")}, {}),
     "ratings": (
@@ -45,7 +44,6 @@ MODELS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {  # architectur
 # Of a strip of 40 frames: clips and what is shown of each; the answer to a clip.
 SHAPES = {
     "gru": ((5, 8, 16, 24, 1), (8, 16, 24, 1)),
-    "volume": ((5, 8, 16, 24, 1), (8, 16, 24, 1)),
     "between": ((5, 2, 24, 24, 3), (5, 24, 24, 3)),
     "actions": ((2, 16, 32, 32, 1), (2,)),
     "ratings": ((2, 6, 24, 32, 3), ()),
@@ -129,6 +127,10 @@ def test_a_server_answers_as_the_model_does_here(
     clips, (sent, answered) = np.load(array), SHAPES[recipe]
     assert (clips.shape, clips.dtype) == (sent, np.uint8)
     assert json.loads(Path(request).read_text()) == {"inputs": clips.tolist()}
+    one = str(tmp_path / "one.npy")
+    few = json.loads(rushes(project, "clips", recipe, "strip.png", "-o", one, "--most", "1", "--json")[0])
+    assert few == rows[:1]
+    np.testing.assert_array_equal(np.load(one), clips[:1])
     first = {"between": 7, "actions": 16, "ratings": 6}.get(recipe, 8)
     begins = 1 if recipe == "ratings" else 0
     assert [row["first_frame"] for row in rows] == [begins + first * clip for clip in range(len(clips))]
