@@ -72,7 +72,9 @@ def _held(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
 
 
-def test_a_model_is_on_s3_alone_and_another_process_answers_alike(store: Path, s3: _s3.Server) -> None:
+def test_a_model_is_on_s3_alone_another_process_answers_alike_and_without_a_key_or_a_server_it_is_said(
+    store: Path, s3: _s3.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     built = _registered.model("tiny_autoencoder", plain=True)
     _registered.register(store, "far", built)
     expected = tracking.load("models:/rushes-far@champion").predict(CLIPS)
@@ -94,6 +96,33 @@ def test_a_model_is_on_s3_alone_and_another_process_answers_alike(store: Path, s
     done = subprocess.run(command, cwd=store, env=os.environ | own, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     np.testing.assert_allclose(np.load(store / "answer.npy"), expected, rtol=1e-6)
+    _check_refusals(monkeypatch)
+
+
+def _check_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a model `far` that is on S3."""
+    with monkeypatch.context() as patch:
+        for name in KEYS:
+            patch.delenv(name)
+        _forget()
+        with pytest.raises(ValueError, match="S3 refused: Unable to locate credentials; see AWS_ACCESS_KEY_ID"):
+            tracking.load("models:/rushes-far/1")
+    with monkeypatch.context() as patch:
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+        _forget()
+        with pytest.raises(ValueError, match=r"S3 refused: Failed to list artifacts in s3://.*does not match"):
+            tracking.load("models:/rushes-far/1")
+    away = f"http://127.0.0.1:{_s3.free_port()}"
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_S3_ENDPOINT_URL", away)
+        _forget()
+        said = f"the S3 server {away} does not answer; start it, or correct MLFLOW_S3_ENDPOINT_URL"
+        with pytest.raises(UnreachableError, match=said):
+            tracking.load("models:/rushes-far/1")
+        [listed] = tracking.list_models()  # which asks S3 for nothing
+        assert listed["recipe"] == "far"
+    _forget()
+    assert tracking.load("models:/rushes-far/1").predict(CLIPS).shape == CLIPS.shape
 
 
 @pytest.mark.parametrize(
@@ -113,34 +142,6 @@ def test_what_s3_refuses_is_said(
     with pytest.raises(ValueError, match=said) as refused, connected(uri) as client:
         client.log_text(client.create_run(experiment_id(client, uri)).info.run_id, "words", "words.txt")
     assert "see AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, whether the bucket is there" in str(refused.value)
-
-
-def test_without_a_key_or_a_server_it_is_said_and_loading_says_it_too(
-    store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _registered.register(store, "near", _registered.model("tiny_autoencoder", plain=True))
-    with monkeypatch.context() as patch:
-        for name in KEYS:
-            patch.delenv(name)
-        _forget()
-        with pytest.raises(ValueError, match="S3 refused: Unable to locate credentials; see AWS_ACCESS_KEY_ID"):
-            tracking.load("models:/rushes-near/1")
-    with monkeypatch.context() as patch:
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
-        _forget()
-        with pytest.raises(ValueError, match=r"S3 refused: Failed to list artifacts in s3://.*does not match"):
-            tracking.load("models:/rushes-near/1")
-    away = f"http://127.0.0.1:{_s3.free_port()}"
-    with monkeypatch.context() as patch:
-        patch.setenv("MLFLOW_S3_ENDPOINT_URL", away)
-        _forget()
-        said = f"the S3 server {away} does not answer; start it, or correct MLFLOW_S3_ENDPOINT_URL"
-        with pytest.raises(UnreachableError, match=said):
-            tracking.load("models:/rushes-near/1")
-        [listed] = tracking.list_models()  # which asks S3 for nothing
-        assert listed["recipe"] == "near"
-    _forget()
-    assert tracking.load("models:/rushes-near/1").predict(CLIPS).shape == CLIPS.shape
 
 
 def test_a_training_goes_on_while_s3_refuses_and_its_files_arrive_later(
