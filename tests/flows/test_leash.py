@@ -73,3 +73,24 @@ def test_a_command_whose_parent_is_killed_ends(tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGKILL)
         assert all(gone(child.pid) for child in held)
     assert said.read_text() == "asked"
+
+
+def test_a_command_may_speak_when_nobody_listens_any_more(tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    code = SAYS_GOODBYE.replace(
+        "def bye(number, frame): ", "def bye(number, frame): print('a' * 300_000, flush=True); "
+    )
+    reader, writer = os.pipe()
+    with subprocess.Popen(_leash.command(sys.executable, "-c", code, str(said)), stdout=writer) as front:
+        os.close(writer)
+        assert os.read(reader, 100) == b"ready\n"
+        os.close(reader)
+        front.terminate()
+        assert front.wait(20) == 5
+    assert said.read_text() == "asked"
+
+
+def test_all_that_a_command_says_is_passed_on() -> None:
+    code = "import sys; sys.stdout.write('o' * 200_000); sys.stdout.flush(); sys.stderr.write('e' * 200_000)"
+    done = subprocess.run(_leash.command(sys.executable, "-c", code), capture_output=True, text=True, timeout=20)
+    assert done.stdout == "o" * 200_000 + "e" * 200_000
