@@ -23,18 +23,23 @@ from tasks.tracking.batch_runs import Pinned
 MODELS = {"steady": Pinned("models:/rushes-steady/3", "steady", "3", "reconstruct", "5" * 64)}
 MODELS |= {"nan": Pinned("models:/rushes-nan/1", "nan", "1", "reconstruct", "7" * 64)}
 MODELS |= {"slow": MODELS["steady"]}
+MODELS |= {"hungry": Pinned("models:/rushes-hungry/1", "hungry", "1", "reconstruct", "9" * 64)}
 
 
 class Steady:
-    """Answers the input, somewhat darker; or NaN."""
+    """Answers the input, somewhat darker; or NaN; or only when asked again."""
 
     def __init__(self, pin: Pinned, wait_seconds: float = 0.0) -> None:
         self.uri, self.recipe, self.kind, self.weights_sha256 = pin.uri, pin.recipe, pin.kind, pin.weights_sha256
         self.input = {"height_px": 8, "width_px": 8, "fit": "crop", "gray": True, "length_frames": 4}
         self.wait_seconds = wait_seconds
+        self.asked = 0
 
     def predict(self, clip_BTHWC: np.ndarray) -> np.ndarray:
         time.sleep(self.wait_seconds)
+        self.asked += 1
+        if self.recipe == "hungry" and self.asked == 1:
+            raise MemoryError
         answer: np.ndarray = (clip_BTHWC / 300.0).astype(np.float32)
         return answer * np.float32("nan") if self.recipe == "nan" else answer
 

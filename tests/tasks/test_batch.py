@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import shutil
@@ -9,8 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tasks import params, tracking
-from tasks.batch import results
+from tasks import files, media, parallel, params, tracking
+from tasks.batch import known, results
 from tasks.batch.known import NAME, Known
 from tasks.batch.lock import BusyError, held
 from tasks.batch.running import Summary, run
-from tasks.batch.sources import look
+from tasks.batch.sources import look, stutter_of
 from tasks.batch.working import Run
 from tasks.tracking.batch_runs import pinned
 from tests.tasks._batched import MODELS, do
@@ -41,6 +42,32 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for recipe in KINDS:
             register(folder, recipe)
         yield folder
+
+
+@contextlib.contextmanager
+def in_this_process() -> Iterator[None]:
+    """Local work without processes of its own: each takes seconds to start, and other tests are about them."""
+    import torch
+
+    def stream(setup: results.Work, items: Sequence[results.Job], workers: int) -> Iterator[parallel.Answer]:
+        work = setup()
+        for item in items:
+            try:
+                yield parallel.Answer(item, work(item))
+            except (ValueError, OSError, MemoryError) as error:
+                yield parallel.Answer(item, fault=parallel.Fault.of(error))
+
+    threads = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parallel, "stream", stream)
+        yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def here() -> Iterator[None]:
+    with in_this_process():
+        yield
 
 
 @pytest.fixture
@@ -79,7 +106,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("recipe", KINDS)
-def test_every_kind(project: Path, store: Path, recipe: str) -> None:
+def test_every_kind(project: Path, store: Path, here: None, recipe: str) -> None:
     one = do_registered(project, recipe)
     expected = {"rebuild": (3, 0, 2), "between": (4, 0, 1), "tell": (3, 0, 2), "rate": (3, 0, 2)}[recipe]
     assert counts(one) == (*expected, 0)
@@ -102,14 +129,15 @@ def test_every_kind(project: Path, store: Path, recipe: str) -> None:
 
 
 def test_two_workers_give_the_same_bytes(project: Path, store: Path) -> None:
-    one = do_registered(project, "rebuild")
+    with in_this_process():
+        one = do_registered(project, "rebuild")
     before = files_of(one.folder)
     shutil.rmtree(one.folder)
     assert counts(do_registered(project, "rebuild", workers=2)) == (3, 0, 2, 0)
     assert files_of(one.folder) == before
 
 
-def test_damage_is_redone_settings_too_and_what_has_no_source_goes(project: Path) -> None:
+def test_damage_is_redone_settings_too_and_what_has_no_source_goes(project: Path, here: None) -> None:
     first = do(project)
     before = files_of(first.folder)
     of = {row["path"]: first.folder / "sources" / row["source"] for _, row in _results(first).iterrows()}
@@ -119,6 +147,7 @@ def test_damage_is_redone_settings_too_and_what_has_no_source_goes(project: Path
     record.write_text(record.read_text().replace('"frames": 9', '"frames": 8'))
     (first.folder / "results.csv").write_text("source\n")
     (first.folder / "sources" / ".half.abc").mkdir()
+    (first.folder / "sources" / ".DS_Store").touch()  # as a desktop leaves it
     assert counts(do(project)) == (2, 1, 2, 0)
     assert files_of(first.folder) == before
 
@@ -134,12 +163,13 @@ def test_damage_is_redone_settings_too_and_what_has_no_source_goes(project: Path
     assert counts(do(project, anomaly_deviations=3.0)) == (1, 3, 1, 1)
 
 
-def test_what_is_away_is_kept_and_nothing_is_written_about_nothing(project: Path) -> None:
+def test_what_is_away_is_kept_and_nothing_is_written_about_nothing(project: Path, here: None) -> None:
     first = do(project)
     before = files_of(first.folder)
     (project / "footage").rename(project / "elsewhere")
     gone = do(project)
     assert gone.absent == {"footage": "does not exist"}
+    assert counts(gone) == (0, 3, 1, 0)
     (project / "footage").mkdir()
     empty = do(project)
     assert empty.absent == {"footage": "holds no footage"}
@@ -157,13 +187,10 @@ def test_what_is_away_is_kept_and_nothing_is_written_about_nothing(project: Path
 def test_an_unchanged_file_is_not_read_again(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = project / "data" / "batch"
     home.mkdir(parents=True, exist_ok=True)
-    time.sleep(2.1)  # a file changed just now might change again within a tick of its file system's clock
-    known = Known(home / "listing.json")
-    first = look(["footage"], project, known)
-    known.save()
+    monkeypatch.setattr(known, "FRESH_SECONDS", 0.0)  # these files do not change again at once
+    monkeypatch.setattr(known, "SAVE_EVERY_SECONDS", 0.0)
+    first = look(["footage"], project, Known(home / "listing.json"))  # not saved at its end: as if it had been killed
     read: list[Path] = []
-    from tasks import files
-
     true = files.sha256_of
     monkeypatch.setattr(files, "sha256_of", lambda path: (read.append(path), true(path))[1])
     write_strip(project / "footage" / "b.png", 9, seed=5)
@@ -174,7 +201,7 @@ def test_an_unchanged_file_is_not_read_again(project: Path, monkeypatch: pytest.
     assert second.rejects == first.rejects
 
 
-def test_a_model_that_answers_nan_costs_its_rows_until_it_is_tried_again(project: Path) -> None:
+def test_a_model_that_answers_nan_costs_its_rows_until_it_is_tried_again(project: Path, here: None) -> None:
     first = do(project, "nan")
     assert counts(first) == (0, 0, 5, 0)
     reason = f"ValueError: {MODELS['nan'].uri} rebuilds a frame with NaN or infinity; train it again"
@@ -184,13 +211,60 @@ def test_a_model_that_answers_nan_costs_its_rows_until_it_is_tried_again(project
     assert len(do(project, "nan", retry=True).faults) == 3
 
 
+def test_what_a_disk_does_not_give_is_left_for_later(
+    project: Path, here: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = do(project)
+    before = files_of(first.folder)
+    true = files.sha256_of
+
+    def stuttering(path: Path) -> str:
+        if path == project / "footage" / "a.png":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return true(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "sha256_of", stuttering)
+        os.utime(project / "footage" / "a.png")
+        away = do(project)
+    assert (counts(away), list(away.absent)) == ((0, 3, 3, 0), ["footage/a.png"])
+    assert counts(do(project)) == (0, 3, 2, 0)
+    assert files_of(first.folder) == before
+
+    for name, number in (("gone.mp4", errno.ENOENT), ("footage/bad.mp4", None)):
+        with pytest.raises(media.MediaError) as caught:
+            media.probe(project / name)
+        stutter = stutter_of(caught.value)
+        assert (stutter and stutter.errno) == number
+
+
+def test_a_source_that_changes_meanwhile_is_left_for_the_next_run(project: Path, here: None) -> None:
+    """And one for which there was no memory is tried again."""
+    seen: list[str] = []
+
+    def tell(done: int, of: int, line: str) -> None:
+        seen.append(line)
+        if line == "footage/b.png: done":
+            write_strip(project / "footage" / "sub" / "c.png", 20, seed=8)
+
+    summary = do(project, "hungry", tell=tell)
+    changed = "changed while it was read; the next run takes it"
+    assert summary.later == [f"footage/sub/c.png: {changed}"]
+    done = ["footage/short.png: rejected: too short: 2 of the 4 frames that the model needs, at its spacing"]
+    done += [f"footage/sub/c.png: left for the next run: {changed}", "footage/a.png: done"]
+    assert sorted(seen) == sorted([*done, "footage/b.png: done"])
+    assert "footage/sub/c.png,later,changed while" in (summary.folder / "rejects.csv").read_text()
+    assert counts(do(project, "hungry")) == (1, 2, 2, 0)
+
+
 def test_a_second_process_says_who_is_at_work(project: Path) -> None:
     with held(project / "data" / "batch", "new", "steady"), pytest.raises(BusyError, match=f"process {os.getpid()} on"):
         do(project)
 
 
 def test_a_killed_worker_costs_no_source_and_a_killed_run_is_finished(project: Path) -> None:
-    expected = do(project)
+    with in_this_process():
+        expected = do(project)
     before = files_of(expected.folder)
     shutil.rmtree(expected.folder)
     for number in range(12):
@@ -207,7 +281,8 @@ def test_a_killed_worker_costs_no_source_and_a_killed_run_is_finished(project: P
     process.stdout.close()
     done = len(list((expected.folder / "sources").glob("[!.]*")))
     assert 3 <= done < 16
-    last = do(project)
+    with in_this_process():
+        last = do(project)
     assert last.done + last.kept == 15
     assert last.rejected == 2
     shutil.rmtree(project / "footage" / "more")
@@ -223,7 +298,7 @@ def test_a_result_whose_record_was_touched_is_no_result(tmp_path: Path) -> None:
     assert results.read(tmp_path / "nowhere") is None
 
 
-def test_ray_gives_the_same_bytes(project: Path) -> None:
+def test_ray_gives_the_same_bytes(project: Path, here: None) -> None:
     local = do(project)
     before = files_of(local.folder)
     shutil.rmtree(local.folder)

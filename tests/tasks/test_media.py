@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tasks import media
-from tasks.media import MediaError
+from tasks.media import MediaError, encode
 from tests.conftest import hurt_packet, number_of, true_frames, write_video
 
 
@@ -168,6 +168,8 @@ def test_encoding_faults_leave_no_file(tmp_path: Path) -> None:
         media.encode_video([true_frames(1)[0], np.zeros((8, 8, 3), np.uint8)], tmp_path / "x.mp4", frames_per_second=25)
     with pytest.raises(ValueError, match=r"ffmpeg could not write .*x\.mp4 \(exit"):
         media.encode_video(true_frames(3), tmp_path / "x.mp4", frames_per_second=-1)
+    with pytest.raises(OSError, match=r"could not write .*x\.mp4 \(exit 1\).*No space left"):
+        encode.pour(true_frames(3), tmp_path / "x.mp4", lambda *_: ["sh", "-c", "cat > /dev/full"])
     assert list(tmp_path.iterdir()) == []
 
 
