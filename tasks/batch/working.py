@@ -64,7 +64,7 @@ class Run:
 
 
 def worked(run: Run, jobs: Sequence[Job]) -> Iterator[tuple[Job, Record]]:
-    """What becomes of every job, as it becomes known. One whose worker died, or had no memory, is tried once more, alone,
+    """What becomes of every job, as it becomes known. One whose worker died or had no memory is tried once more, alone,
     at the end: the machine may have been short of it, or somebody ended the process."""
     if not jobs:
         return

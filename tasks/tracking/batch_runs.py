@@ -74,7 +74,8 @@ def log_batch(
     tags: Mapping[str, str],
     artifacts: list[Path],
 ) -> str:
-    """A finished run for what a batch has come to. Told again, the same state is the same run.
+    """A finished run for what a batch has come to. Told again, the same state is the same run, with what it said first:
+    whoever goes on after a kill may be another executor, and has kept what the first has done.
 
     Args:
         state: identity of the results.
@@ -93,16 +94,19 @@ def log_batch(
 
         experiment = experiment_id(client, uri)
         found = client.search_runs([experiment], f"tags.`{STATE}` = '{state}'", max_results=1)
-        said: Mapping[str, str] = found[0].data.params if found else {}
+        said = {*found[0].data.params, *found[0].data.metrics} if found else set[str]()
         if found:
             info = found[0].info
         else:
             own = {**origin(), **tags, STAGE: "batch", STATE: state}
             info = client.create_run(experiment, tags=own, run_name=f"batch {name}").info
         run_id = str(info.run_id)
-        told = [Metric(k, float(v), info.start_time, 0) for k, v in metrics.items() if math.isfinite(v)]
-        new = [Param(k, v) for k, v in parameters.items() if k not in said]  # the store changes none, such as executor
-        client.log_batch(run_id, metrics=told, params=new)
+        sure = {k: float(v) for k, v in metrics.items() if math.isfinite(v) and k not in said}
+        client.log_batch(
+            run_id,
+            metrics=[Metric(k, v, info.start_time, 0) for k, v in sure.items()],
+            params=[Param(k, v) for k, v in parameters.items() if k not in said],
+        )
         for path in artifacts:
             client.log_artifact(run_id, str(path), "batch")
         client.set_terminated(run_id)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -94,6 +95,17 @@ def run(environment: dict[str, str]) -> Run:
         return done
 
     return run
+
+
+@pytest.fixture(scope="module")
+def prefect() -> Iterator[None]:
+    """One server for flows that run in this process."""
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
+    logging.getLogger("prefect").setLevel(logging.NOTSET)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.flows.conftest import ROOT, Run
+from tests.flows.conftest import ROOT, Rushes
 from tests.tasks._registered import register
 from tests.tasks.test_batch import write_strip
 
@@ -23,32 +23,41 @@ batches:
 """
 
 
-def test_a_batch_from_the_command_line(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_from_the_command_line(
+    tmp_path: Path, rushes: Rushes, prefect: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mlflow import MlflowClient
+    from prefect.client.orchestration import get_client
 
     store = f"sqlite:///{tmp_path}/data/mlflow/mlflow.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
-    register(tmp_path, "rebuild")
+    monkeypatch.setenv("RUSHES_WORKERS", "1")
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", store)
+        register(tmp_path, "rebuild")
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
-    (tmp_path / "params.yaml").write_text(PARAMS.replace("MODELS", "missing, rebuild"))
+    (tmp_path / "params.yaml").write_text(PARAMS.replace("MODELS", "default, rebuild"))
     for name, frames in {"a": 12, "b": 9}.items():
         write_strip(tmp_path / "data" / "footage" / "new" / f"{name}.png", frames, frames)
     (tmp_path / "data" / "footage" / "new" / "bad.mp4").write_bytes(b"\x00\x01not a video")
 
-    said = run(tmp_path, "flows.cli", "batch", "new", expect=3).stderr
+    _, said = rushes(tmp_path, "batch", "new", expect=3)
     assert "data/footage/away does not exist; results of what was there are kept" in said
-    assert "error: everything else is done, but\n  batch new: missing: there is no registered model" in said
+    assert "error: everything else is done, but\n  batch new: default: there is no registered model" in said
     folder = tmp_path / "data" / "batch" / "new" / "rebuild" / "v1"
     table = pd.read_csv(folder / "results.csv")
     assert table["path"].tolist() == ["data/footage/new/a.png", "data/footage/new/b.png"]
     written = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.name != "known.json"}
 
     (tmp_path / "params.yaml").write_text(PARAMS.replace("MODELS", "rebuild"))
-    rows = json.loads(run(tmp_path, "flows.cli", "batch", "--json").stdout)
+    (folder / "tracked.json").unlink()  # as if it had been killed before that; whoever goes on may be another executor
+    rows = json.loads(rushes(tmp_path, "batch", "--executor", "ray", "--json")[0])
     page = "data/batch/new/rebuild/v1/index.html"
     counts = {"sources": 3, "done": 0, "kept": 2, "rejected": 1, "removed": 0, "later": 0}
     assert rows == [{"batch": "new", "model": "models:/rushes-rebuild/1", **counts, "page": page}]
-    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.name != "known.json"} == written
+    now = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.name != "known.json"}
+    assert [path.name for path in now if now[path] != written[path]] == ["tracked.json"]
+    with get_client(sync_client=True) as server:
+        assert sorted(flow_run.name for flow_run in server.read_flow_runs()) == ["batch all", "batch new"]
 
     client = MlflowClient(tracking_uri=store, registry_uri=store)
     experiment = client.get_experiment_by_name("rushes")
