@@ -1,6 +1,6 @@
 """`make bench`: every figure is a ratio of two ways measured in one run on one machine.
 
-python -m benchmarks [assembly] [subclips] [training] [describing] [orchestration] [--out FILE.json]
+python -m benchmarks [assembly] [subclips] [training] [describing] [orchestration] [batches] [--out FILE.json]
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import assembly, describing, orchestration, subclips, training
+from benchmarks import assembly, batches, describing, orchestration, subclips, training
 
 BENCHMARKS = {
     "assembly": assembly.measure,
@@ -21,6 +21,7 @@ BENCHMARKS = {
     "training": training.measure,
     "describing": describing.measure,
     "orchestration": orchestration.measure,
+    "batches": batches.measure,
 }
 
 
