@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -70,11 +71,17 @@ def free_port() -> int:
 
 
 def ask(url: str, body: Any = None) -> Any:
-    """A request to Prefect's API; a body makes it a POST."""
+    """A request to Prefect's API; a body makes it a POST. 503 is a SQLite at work: Prefect's clients ask again too."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as response:
-        return json.loads(response.read() or "null")
+    for attempt in range(5):
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return json.loads(response.read() or "null")
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or attempt == 4:
+                raise
+            time.sleep(2)
 
 
 def until(holds: Callable[[], Any], seconds: float, what: str) -> Any:

@@ -252,6 +252,7 @@ def test_both_servers_on_postgresql(postgresql: int, run: Run, tmp_path: Path) -
     assert "postgresql" not in (folder / "data/service/supervisord.conf").read_text()
 
 
+@pytest.mark.torture
 def test_serve_runs_the_schedules_until_it_is_interrupted(
     environment: dict[str, str], run: Run, tmp_path: Path
 ) -> None:
