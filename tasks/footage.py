@@ -64,9 +64,7 @@ def list_sources(footage: Path, dataset: Dataset, only: str = "") -> tuple[list[
     return _one_of_each([s for s in found if isinstance(s, Source)]), [r for r in found if isinstance(r, Reject)]
 
 
-def each_source(
-    footage: Path, dataset: Dataset, only: str = "", read: Read | None = None
-) -> Iterator[Source | Reject]:
+def each_source(footage: Path, dataset: Dataset, only: str = "", read: Read | None = None) -> Iterator[Source | Reject]:
     """Every source of a footage folder and every reject, by path; each is hashed and probed when it is asked for.
 
     Args:

@@ -1,4 +1,4 @@
-"""What a project that is left running promises, with the real servers, workers, schedules, flows and a trained model."""
+"""What a project that is left running promises: real servers, workers, schedules, flows and a trained model."""
 
 from __future__ import annotations
 

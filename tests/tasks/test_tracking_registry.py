@@ -149,8 +149,8 @@ def test_a_challenger_must_be_better_on_the_same_evaluation_data(store: Path) ->
     assert (equal.promoted, champion_of()) == (False, "1")
     assert (
         equal.reason
-        == "version 2 with psnr_db 30.0000 is not better than champion version 1 with 30.0000 on evaluation data test-1:"
-        " gain +0.0000"
+        == "version 2 with psnr_db 30.0000 is not better than champion version 1 with 30.0000 on evaluation data"
+        " test-1: gain +0.0000"
     )
     assert tracking.registry_record("gate")["decision"] == {"promoted": False, "reason": equal.reason}
 
