@@ -92,6 +92,7 @@ def test_the_workspace_is_as_it_was(studied: dict, project: Path) -> None:
     assert not (project / "data/state/studies/workshop").exists()
 
 
+@pytest.mark.torture
 def test_nothing_runs_twice_but_what_failed(studied: dict, project: Path, run: Run) -> None:
     before = _workspace(project)
     again = _study_json(project, run, "--depths", "3,7,1,5", "--seeds", "1")
@@ -115,6 +116,7 @@ def test_another_code_or_parameter_is_another_experiment(studied: dict, project:
     assert _study.keys(project, "tiny")(change) == known
 
 
+@pytest.mark.torture
 def test_what_is_interrupted_leaves_the_workspace_alone_and_keeps_what_it_found(
     studied: dict, project: Path, environment: dict[str, str]
 ) -> None:

@@ -130,7 +130,14 @@ def test_every_parameter_belongs_to_one_part_and_gets_a_gradient(name: str, vari
         assert without == []
 
 
-@pytest.mark.parametrize(("name", "variant"), of_kind("reconstruct", "interpolate"))
+# The largest of them takes as long as the others together.
+@pytest.mark.parametrize(
+    ("name", "variant"),
+    [
+        pytest.param(*model, marks=[pytest.mark.torture] if model == ("conv3d_autoencoder", "article") else [])
+        for model in of_kind("reconstruct", "interpolate")
+    ],
+)
 def test_overfits_one_batch(name: str, variant: str) -> None:
     model = make(name, variant)
     batch = clips(model, 2)  # and no `initialise`: two clips fitted are two clips known

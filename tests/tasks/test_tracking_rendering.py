@@ -14,7 +14,8 @@ from tasks.tracking import companions, rendering
 from tests.tasks._tiny import know_tiny
 
 
-@pytest.mark.parametrize("flow", ["none", pytest.param("classical", marks=pytest.mark.torture)])  # thousands of steps
+@pytest.mark.torture  # thousands of steps; the tests of the lifecycle export one, and use it at another size
+@pytest.mark.parametrize("flow", ["none", "classical"])
 def test_pix2pix_is_exported_for_pictures_of_any_size(tmp_path: Path, flow: str) -> None:
     torch.manual_seed(0)
     small = {"height_px": 32, "width_px": 48, "head_width": 8, "critic_width": 8}
