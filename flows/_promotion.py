@@ -8,6 +8,7 @@ from typing import Any
 from flows import _dvc
 from tasks import modelio, params, tracking
 from tasks.files import read_json, sha256_of, write_json
+from tasks.report import front_page
 
 ROUNDS = 3  # the champion may change while it is judged
 
@@ -51,6 +52,7 @@ def write_record(root: Path, recipe: str) -> dict[str, Any]:
     """`data/registry/<recipe>.json`, which the report reads, from the registry as it is; returns it."""
     record = tracking.registry_record(recipe)
     write_json(root / "data" / "registry" / f"{recipe}.json", record)
+    front_page.write(root / "data")
     return record
 
 

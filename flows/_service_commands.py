@@ -31,8 +31,11 @@ def up(
         addresses = Addresses(prefect_port, mlflow_port)
         inboxes = _inboxes(root)
         places = start(root, addresses, _say)
+        from tasks.report import front_page
+
+        page = front_page.write(root / "data")
         sys.stdout.write(
-            f"Prefect  {addresses.prefect}\nMLflow   {addresses.mlflow}\nlogs     {places.logs}\n{inboxes}"
+            f"Prefect  {addresses.prefect}\nMLflow   {addresses.mlflow}\nlogs     {places.logs}\n{inboxes}page     {page}\n"
             "It runs until rushes down; rushes status says how it goes.\n"
         )
 

@@ -196,6 +196,7 @@ class _Work:
 def use(batch: str, recipe: str, work: _Work) -> Summary:
     """Bring the results of one model up to date; say how it goes, and what came of it."""
     from tasks.batch.running import run
+    from tasks.report import front_page
 
     logger, shown = get_run_logger(), progress()
     what = f"{batch}: {recipe} version {work.run.model.version}"
@@ -212,6 +213,7 @@ def use(batch: str, recipe: str, work: _Work) -> Summary:
         logger.warning(f"left for the next run: {line}")
     if summary.changed:
         _batch_artifacts.write(summary, recipe)
+        front_page.write(work.run.home.parent)
     _tracked(work.run, summary)
     shown.end(what, f"{summary.done} done, {summary.kept} kept, {summary.rejected} rejected")
     return summary

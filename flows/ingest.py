@@ -28,6 +28,7 @@ from tasks.ingest.batches import batches
 from tasks.ingest.books import shown
 from tasks.ingest.desk import WAIT_SECONDS
 from tasks.ingest.fetching import News, dealt_with, fetch, missing, news
+from tasks.report import front_page
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -152,6 +153,8 @@ def _serve(desk: Desk) -> dict[str, Any]:
         logger.info(f"{desk.name}: {line}")
     counts = Counter(row.state for row in rows)
     _table(desk, rows)
+    if counts.total() > counts["waiting"]:
+        front_page.write(desk.project / "data")
     return {
         "inbox": desk.setting.inbox, "footage": desk.setting.footage,
         **{state.replace(" ", "_"): counts[state] for state in STATES},  # type: ignore[index]

@@ -52,7 +52,7 @@ def write(folder: Path) -> Path:
         "about": batch.about,
         "below": batch.below,
     }
-    return _write(folder / NAME, "batch.html", links, HOME, page=values, short=batch.short)
+    return write_page(folder / NAME, "batch.html", links, HOME, page=values, short=batch.short)
 
 
 def write_index(root: Path) -> Path:
@@ -61,13 +61,20 @@ def write_index(root: Path) -> Path:
     Where a batch was left before it had results, there is nothing to list.
     """
     root.mkdir(parents=True, exist_ok=True)
+    links = [{"href": NAME, "text": "All batches", "break": False}]
+    return write_page(root / NAME, "batches.html", links, NAME, rows=rows(root))
+
+
+def rows(root: Path) -> list[dict[str, Any]]:
+    """Of every batch, recipe and version, in the order of the list: `href` below `root`, `about` (its batch.json), how
+    many are `done`, what is `told` of it, whether it is the `newest` version, and the `first` of another batch."""
     found = [read(path.parent) for path in root.glob("*/*/v*/batch.json")]
     found.sort(key=lambda b: (b.about["batch"], b.about["recipe"], -int(b.about["version"])))
-    rows = []
+    listed = []
     for number, batch in enumerate(found):
         before = found[number - 1].about if number else {"batch": None, "recipe": None}
         same = (before["batch"], before["recipe"]) == (batch.about["batch"], batch.about["recipe"])
-        rows.append(
+        listed.append(
             {
                 "href": "/".join(quote(part, safe="") for part in batch.folder.relative_to(root).parts) + f"/{NAME}",
                 "first": number > 0 and before["batch"] != batch.about["batch"],
@@ -77,11 +84,11 @@ def write_index(root: Path) -> Path:
                 "told": headline(batch),
             }
         )
-    links = [{"href": NAME, "text": "All batches", "break": False}]
-    return _write(root / NAME, "batches.html", links, NAME, rows=rows)
+    return listed
 
 
-def _write(path: Path, template: str, links: list[dict[str, Any]], home: str, **values: Any) -> Path:
+def write_page(path: Path, template: str, links: list[dict[str, Any]], home: str, **values: Any) -> Path:
+    """A page outside of the report, in its look."""
     from tasks.report import environment
 
     site = {"title": "Rushes", "home": home, "links": links, "kinds": []}
