@@ -35,7 +35,8 @@ def up(
 
         page = front_page.write(root / "data")
         sys.stdout.write(
-            f"Prefect  {addresses.prefect}\nMLflow   {addresses.mlflow}\nlogs     {places.logs}\n{inboxes}page     {page}\n"
+            f"Prefect  {addresses.prefect}\nMLflow   {addresses.mlflow}\nlogs     {places.logs}\n"
+            f"{inboxes}page     {page}\n"
             "It runs until rushes down; rushes status says how it goes.\n"
         )
 
