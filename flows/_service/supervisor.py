@@ -90,7 +90,7 @@ def configure(places: Places, addresses: Addresses) -> None:
                 "logfile_backups": _LOG_FILES,
                 "pidfile": places.folder.relative_to(places.root) / "supervisord.pid",
                 "childlogdir": logs,
-                "umask": "077",
+                "umask": f"{_umask():03o}",  # what runs make is for whom the user's own files are for
                 **({"user": "root"} if os.geteuid() == 0 else {}),  # says that it is meant
             },
         ),
@@ -120,6 +120,13 @@ def configure(places: Places, addresses: Addresses) -> None:
         lines = [f"{key} = {str(value).replace('%', '%%')}" for key, value in settings.items()]
         text += "\n".join([f"[{name}]", *lines, "", ""])
     write_text(places.configuration, text)
+
+
+def _umask() -> int:
+    """This process's; it can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def launch(places: Places, environment: dict[str, str]) -> None:
