@@ -23,7 +23,7 @@ demo: .venv/run     ## raw footage to registered, judged models, in minutes
 	$(BIN)/rushes demo
 
 test: .venv/dev     ## the test suite (RUSHES_FOOTAGE names a folder of real footage, where there is one)
-	$(TORCH_THREADS) $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not torture'
+	$(TORCH_THREADS) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not torture'
 
 torture: .venv/dev  ## the slow checks
 	$(TORCH_THREADS) $(BIN)/python -m pytest -m torture
