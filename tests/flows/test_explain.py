@@ -181,6 +181,7 @@ def test_other_figures_than_were_logged_are_shown(
     assert f"1 of {len(now)} figures of {MODEL} came out different" in error
 
 
+@pytest.mark.torture
 def test_one_that_is_interrupted_leaves_nothing(project: Path, environment: dict[str, str]) -> None:
     before = _untouched(project)
     with subprocess.Popen(

@@ -377,6 +377,7 @@ def write_long(path: Path, frames: list[np.ndarray], count: int) -> None:
     media.encode_video(film, path, frames_per_second=25)
 
 
+@pytest.mark.torture
 def test_memory_does_not_grow_with_the_length_of_a_film(tmp_path: Path) -> None:
     write_long(tmp_path / "long.mp4", list(true_frames(20, 240, 320)), 900)
     peaks = peaks_of(tmp_path / "long.mp4", tmp_path / "out.mp4")

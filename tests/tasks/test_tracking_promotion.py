@@ -253,7 +253,8 @@ def _die_at(patch: pytest.MonkeyPatch, write: int) -> list[str]:
     return done
 
 
-@pytest.mark.parametrize("act", ["promote", pytest.param("rollback", marks=pytest.mark.torture)])
+@pytest.mark.torture
+@pytest.mark.parametrize("act", ["promote", "rollback"])
 def test_one_that_is_killed_between_any_two_writes_is_gone_on_from(
     store: str, act: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
