@@ -10,27 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from tasks import parallel, params
+from tasks import new_footage, parallel, params
 from tasks.batch import kinds, results
 from tasks.batch.results import FAULT, WORKER, Job, Record
 
 Executor = Literal["local", "ray"]
 
 
-class Pinned(Protocol):
+class Pinned(new_footage.Registered, Protocol):
     """One version of a registered model (see `tracking.Pinned`)."""
 
     @property
-    def uri(self) -> str: ...
-
-    @property
-    def recipe(self) -> str: ...
-
-    @property
     def version(self) -> str: ...
-
-    @property
-    def kind(self) -> str: ...
 
     @property
     def weights_sha256(self) -> str: ...

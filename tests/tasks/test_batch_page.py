@@ -7,7 +7,6 @@ import hashlib
 import html
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -26,7 +25,6 @@ from tests.tasks._pages import Tags
 from tests.tasks.test_features import Levels
 from tests.tasks.test_interpolate import CrossFade
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NASTY = """<b>&amp;"'#1%41?<script>alert(1)<"""  # and .png behind it
 SIDE = 16
 INPUT = {"height_px": SIDE, "width_px": SIDE, "fit": "crop", "gray": True, "length_frames": 8, "stride_frames": 8}
@@ -257,18 +255,6 @@ def test_no_peak_of_a_long_film_is_lost_in_its_curve() -> None:
     assert len(points[1].split()) <= 2 * batch_charts.MOST_COLUMNS
     assert f"{peak[1]},{peak[2]}" in points[1].split()
     assert re.search(r'<rect class="unusual" x="[\d.]+" y="8" width="3.0"', chart)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine; .ci/run installs it")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.mark.parametrize(("scheme", "width_px"), [("light", 1280), ("dark", 360)])

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,6 @@ from tasks.report import charts, class_charts, films, scatter, thumbnails
 from tests.tasks import _classified, _judged, _panned
 from tests.tasks._pages import Tags, stands_alone
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ASKED = {"first": "conv3d_autoencoder", "second": "gru_autoencoder", "later": "conv3d_autoencoder"}
 BETWEEN = {"panned": "default", "faded": "article"}
 NAMED = {"mover": 3, "still": 1}  # kernel depths
@@ -375,18 +372,6 @@ def test_charts_refuse_nothing_and_leave_out_unknown_points() -> None:
     assert re.findall(r'polyline class="line s0" points="([^"]+)"', drawn) == ["52.0,212.2 440.0,17.8"]
     with pytest.raises(ValueError, match="no point to draw"):
         charts.line_chart([charts.Line("a", [], [])], x_label="", y_label="", title="empty")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine; .ci/run installs it")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.mark.parametrize(("scheme", "width_px"), [("light", 1280), ("dark", 360)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,6 @@ RECIPES = {"knows": "trailers", "guesses": "trailers", "later": "trailers", "alo
 FILMS = {"trailers": 14, "alone": 1, "crowd": 300}
 SEES = {"knows": 0.9, "guesses": 0.0, "alone": 0.9, "crowd": 0.6}
 SHOWN = [f"recipe-{name}.html" for name in RECIPES]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def asked(root: Path) -> Params:
@@ -438,22 +436,16 @@ def test_the_readme_shows_films_beside_their_ratings(root: Path) -> None:
 
 
 @pytest.mark.parametrize(("scheme", "width_px"), [("light", 1280), ("dark", 360)])
-def test_a_browser_shows_the_pages_of_ratings(root: Path, scheme: Any, width_px: int) -> None:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine; .ci/run installs it")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = chromium.new_page(viewport={"width": width_px, "height": 800}, color_scheme=scheme)
-        heard: list[str] = []
-        page.on("console", lambda message: heard.append(message.text))
-        page.on("pageerror", lambda error: heard.append(str(error)))
-        for name in ["index.html", *SHOWN]:
-            page.goto((root / "site" / name).as_uri())
-            assert page.evaluate("document.documentElement.scrollWidth") == width_px  # nothing sticks out
-            assert page.evaluate("Promise.all([...document.images].map(i => i.decode())).then(() => true)")
-        chromium.close()
+def test_a_browser_shows_the_pages_of_ratings(root: Path, browser: Any, scheme: str, width_px: int) -> None:
+    page = browser.new_page(viewport={"width": width_px, "height": 800}, color_scheme=scheme)
+    heard: list[str] = []
+    page.on("console", lambda message: heard.append(message.text))
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    for name in ["index.html", *SHOWN]:
+        page.goto((root / "site" / name).as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") == width_px  # nothing sticks out
+        assert page.evaluate("Promise.all([...document.images].map(i => i.decode())).then(() => true)")
+    page.close()
     assert heard == []
 
 
